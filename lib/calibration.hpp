@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace patchcore {
+
+/// What normal frames that the bank has not seen score, and the thresholds that follow.
+struct Calibration {
+  std::vector<float> scores;     ///< of held-out normal frames, ascending; empty: not calibrated
+  std::vector<float> map_peaks;  ///< the largest value of each one's map, ascending
+  double threshold = 0;          ///< of the raw score: at or above it a frame is anomalous
+  double pixel_threshold = 0;    ///< of the map
+  double median = 0;             ///< of scores
+  std::string method;            ///< how the scores were found, for a person
+
+  bool valid() const { return !scores.empty(); }
+
+  /// Thresholds at the (1 - rate) quantile, rounded up to an observation: with fewer than 1 / rate
+  /// frames the largest one. rate: false alarms a frame, 0..1.
+  static Calibration from_scores(std::vector<float> scores, std::vector<float> map_peaks,
+                                 double rate);
+
+  /// z = (s - t) / (t - m); 0.5 + 0.5 z / (1 + |z|). 0.5 at the threshold, in (0, 1), order kept.
+  /// t: threshold, m: median. Returns NaN where there is no calibration.
+  double normalise(double score) const;
+  double normalise_pixel(double value) const;
+};
+
+}  // namespace patchcore

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "detector.hpp"
+
+#include <ATen/ATen.h>
+
+#include "scoring.hpp"
+
+namespace patchcore {
+namespace {
+
+std::string names(const std::vector<std::string>& layers) {
+  std::string text;
+  for (const auto& layer : layers) text += (text.empty() ? "" : ", ") + layer;
+  return text;
+}
+
+void check_compatible(const Backbone& backbone, const MemoryBank& bank) {
+  std::vector<std::string> layers;
+  for (const auto& layer : backbone.layers()) layers.push_back(layer.name);
+  const auto refuse = [](const char* what, const std::string& bank_has, const std::string& given) {
+    throw Error(ErrorCode::Incompatible, std::string("The bank was made with ") + what + " " +
+                                             bank_has + ", given is " + given + ".");
+  };
+  if (bank.settings.backbone != backbone.options().name)
+    refuse("the backbone", bank.settings.backbone, backbone.options().name);
+  if (bank.settings.layers != layers)
+    refuse("the layers", names(bank.settings.layers), names(layers));
+  if (bank.weights_id != backbone.weights_id())
+    refuse("the weights", bank.weights_id, backbone.weights_id());
+}
+
+}  // namespace
+
+Detector::Detector(std::shared_ptr<const Backbone> backbone, std::shared_ptr<const MemoryBank> bank)
+    : backbone_((check_compatible(*backbone, *bank), std::move(backbone))),
+      bank_(std::move(bank)),
+      preprocess_(bank_->settings, backbone_->stride()),
+      search_(bank_->rows.to(backbone_->device())),
+      own_neighbours_(bank_->neighbours.to(backbone_->device())) {}
+
+std::vector<Result> Detector::score(const Embedding& embedding, Size input) const {
+  if (embedding.rows.size(1) != bank_->width())
+    throw Error(ErrorCode::Incompatible,
+                "The bank's rows have " + std::to_string(bank_->width()) +
+                    " values, the network's patches " + std::to_string(embedding.rows.size(1)) +
+                    ".");
+  std::vector<Result> results;
+  for (int64_t i = 0; i < embedding.images; ++i) {
+    const at::Tensor rows = embedding.image(i);
+    const Neighbours nearest = search_.search(rows, 1);
+    const ImageScore image = score_image(settings(), nearest, rows, search_, own_neighbours_);
+
+    at::Tensor patches = nearest.distances.reshape({embedding.height, embedding.width});
+    if (settings().distance == Distance::SquaredL2) patches = patches.square();
+    Result result;
+    result.score = image.score;
+    result.normalized_score = bank_->calibration.normalise(image.score);
+    result.peak_x = (static_cast<double>(image.patch % embedding.width) + 0.5) /
+                    static_cast<double>(embedding.width);
+    result.peak_y = (static_cast<double>(image.patch / embedding.width) + 0.5) /
+                    static_cast<double>(embedding.height);
+    result.map = anomaly_map(settings(), patches, input).cpu().contiguous();
+    result.map_peak = result.map.max().item<double>();
+    results.push_back(std::move(result));
+  }
+  return results;
+}
+
+BackboneOptions backbone_options_for(const MemoryBank& bank, const std::string& weights,
+                                     const std::string& device, Precision precision) {
+  BackboneOptions options;
+  options.name = bank.settings.backbone;
+  options.layers = bank.settings.layers;
+  options.weights = weights.empty() ? bank.weights_location : weights;
+  options.device = device;
+  options.precision = precision == Precision::Auto ? parse_precision(bank.precision) : precision;
+  return options;
+}
+
+}  // namespace patchcore

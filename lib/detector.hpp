@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <memory>
+
+#include "backbone.hpp"
+#include "memory_bank.hpp"
+#include "nearest_neighbour.hpp"
+#include "patch_embedding.hpp"
+#include "preprocess.hpp"
+
+namespace patchcore {
+
+/// What is known of one frame.
+struct Result {
+  double score = 0;             ///< raw, in the preset's units
+  double normalized_score = 0;  ///< see Calibration::normalise; NaN without calibration
+  double peak_x = 0;            ///< centre of the worst patch, fractions of the input
+  double peak_y = 0;
+  double map_peak = 0;  ///< the largest value of the map
+  at::Tensor map;       ///< H x W float on the CPU at the input's size, raw units
+};
+
+/// A bank on a device, ready to score. Immutable: any thread may score.
+class Detector {
+ public:
+  /// Throws Error(Incompatible), naming both sides, where the bank was made with another network,
+  /// other weights or other layers.
+  Detector(std::shared_ptr<const Backbone> backbone, std::shared_ptr<const MemoryBank> bank);
+
+  const Backbone& backbone() const { return *backbone_; }
+  const MemoryBank& bank() const { return *bank_; }
+  const Settings& settings() const { return bank_->settings; }
+  const Preprocess& preprocess() const { return preprocess_; }
+
+  /// One result for each image of the embedding. input: what the backbone saw.
+  std::vector<Result> score(const Embedding& embedding, Size input) const;
+
+ private:
+  std::shared_ptr<const Backbone> backbone_;
+  std::shared_ptr<const MemoryBank> bank_;
+  Preprocess preprocess_;
+  NearestNeighbour search_;
+  at::Tensor own_neighbours_;
+};
+
+/// The options that make the network a bank was fitted with. weights: overrides where the bank says
+/// that they were, when not empty.
+BackboneOptions backbone_options_for(const MemoryBank& bank, const std::string& weights,
+                                     const std::string& device, Precision precision);
+
+}  // namespace patchcore

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "backbone.hpp"
+#include "memory_bank.hpp"
+#include "patch_embedding.hpp"
+#include "preprocess.hpp"
+
+namespace patchcore {
+
+struct FitOptions {
+  double coreset_ratio = 0.1;  ///< bank rows a training patch, (0, 1]
+  int64_t max_bank_size = 0;   ///< rows at most; 0: no limit
+  int64_t bank_size = 0;       ///< rows exactly, instead of a ratio; 0: by ratio
+  uint64_t seed = 0;
+  int folds = 3;               ///< of the calibration; 0: none
+  double false_alarm_rate = 0.01;  ///< normal frames at or above the threshold
+};
+
+/// Gathers normal frames and makes a bank of them. add() and build() may be called from different
+/// threads, one at a time wins.
+class Fit {
+ public:
+  /// settings.backbone and settings.layers are taken from the backbone.
+  Fit(std::shared_ptr<const Backbone> backbone, Settings settings, FitOptions options);
+
+  const Backbone& backbone() const { return *backbone_; }
+  const Settings& settings() const { return settings_; }
+  const Preprocess& preprocess() const { return preprocess_; }
+
+  /// Keeps the frames' patches, in host memory. input: what the backbone saw.
+  void add(const Embedding& embedding, Size input);
+  int64_t frames() const;
+
+  /// Coreset, neighbours, calibration. May be called again after more frames. Throws
+  /// Error(InvalidArgument) when there is no frame, Error(Cancelled).
+  MemoryBank build(const Monitor& monitor = {}) const;
+
+ private:
+  struct Frame {
+    at::Tensor rows;  ///< P x D
+    int64_t height, width;
+    Size input;
+  };
+
+  /// share: of all gathered frames, which a limit on the bank's size is divided by.
+  MemoryBank build_from(const std::vector<Frame>& frames, double share,
+                        const Monitor& monitor) const;
+  Calibration calibrate(const std::vector<Frame>& frames, const Monitor& monitor) const;
+  int64_t bank_rows(int64_t patches, double share) const;
+
+  std::shared_ptr<const Backbone> backbone_;
+  Settings settings_;
+  FitOptions options_;
+  Preprocess preprocess_;
+  mutable std::mutex mutex_;
+  std::vector<Frame> frames_;
+};
+
+}  // namespace patchcore

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "inference.hpp"
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+
+#include <cstring>
+
+namespace patchcore {
+namespace {
+
+at::Tensor gather(Size input, std::span<const Request> requests) {
+  const int64_t n = static_cast<int64_t>(requests.size());
+  const at::Tensor rgb = at::empty({n, input.height, input.width, 3}, at::kByte);
+  const size_t bytes = rgb.nbytes() / requests.size();
+  auto* out = rgb.data_ptr<uint8_t>();
+  for (const Request& request : requests) {
+    std::memcpy(out, request.rgb, bytes);
+    out += bytes;
+  }
+  return rgb;
+}
+
+const Settings& settings_of(const Request& request) {
+  return request.detector ? request.detector->settings() : request.fit->settings();
+}
+
+/// One image's feature maps out of a batch's, sharing memory.
+std::vector<at::Tensor> slice(const std::vector<at::Tensor>& features, int64_t index) {
+  std::vector<at::Tensor> parts;
+  for (const auto& map : features) parts.push_back(map.slice(0, index, index + 1));
+  return parts;
+}
+
+}  // namespace
+
+void infer(const Backbone& backbone, Size input, std::span<Request> requests) {
+  if (requests.empty()) return;
+  const c10::InferenceMode no_gradients;
+  const at::Tensor rgb = gather(input, requests).to(backbone.device());
+  const auto features = backbone.features(Preprocess::normalise(rgb));
+  for (size_t i = 0; i < requests.size(); ++i) {
+    Request& request = requests[i];
+    const Embedding embedding =
+        PatchEmbedding(settings_of(request))(slice(features, static_cast<int64_t>(i)));
+    if (request.detector)
+      request.result = std::move(request.detector->score(embedding, input).front());
+    else
+      request.fit->add(embedding, input);
+  }
+}
+
+}  // namespace patchcore

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "detector.hpp"
+#include "fit.hpp"
+
+namespace patchcore {
+
+/// One prepared frame and who wants it: exactly one of detector and fit.
+struct Request {
+  const uint8_t* rgb = nullptr;  ///< input.height x input.width x 3, from Preprocess::resize
+  const Detector* detector = nullptr;
+  Fit* fit = nullptr;
+  Result result;  ///< filled where there is a detector
+};
+
+/// Runs one batch: a single pass of the backbone, then each request's own embedding, bank and
+/// scoring. All requests' detectors and fits must have been made with `backbone`. Safe from any
+/// thread.
+void infer(const Backbone& backbone, Size input, std::span<Request> requests);
+
+}  // namespace patchcore

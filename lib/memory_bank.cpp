@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "memory_bank.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include "safetensors.hpp"
+#include "version.hpp"
+
+namespace patchcore {
+namespace {
+
+constexpr const char* kFormat = "1";
+
+[[noreturn]] void refuse(const std::filesystem::path& path, const std::string& why) {
+  throw Error(ErrorCode::OpenRead, "\"" + path.string() + "\" is not a PatchCore bank: " + why);
+}
+
+at::Tensor floats(const std::vector<float>& values) { return at::tensor(values, at::kFloat); }
+
+std::string digits(double value) {
+  std::array<char, 32> text;
+  return {text.data(), std::to_chars(text.begin(), text.end(), value).ptr};
+}
+
+/// Reads a bank piece by piece; each refusal names the file.
+class Loader {
+ public:
+  explicit Loader(const std::filesystem::path& path) : path_(path), file_(path) {}
+
+  MemoryBank load() {
+    if (text("patchcore_format") != kFormat)
+      refuse(path_, "its format is \"" + text("patchcore_format") + "\", known is \"" + kFormat +
+                        "\".");
+    MemoryBank bank;
+    bank.settings = settings();
+    bank.rows = matrix("bank", at::kFloat);
+    bank.neighbours = matrix("neighbours", at::kLong);
+    bank.weights_id = text("weights_id");
+    bank.weights_location = text("weights_location");
+    bank.precision = text("precision");
+    bank.seed = number<uint64_t>("seed");
+    bank.frames = number<int64_t>("frames");
+    check(bank);
+    if (file_.contains("calibration_scores")) bank.calibration = calibration();
+    return bank;
+  }
+
+ private:
+  const std::string& text(const std::string& key) const {
+    auto found = file_.metadata().find(key);
+    if (found == file_.metadata().end()) refuse(path_, "the entry \"" + key + "\" is missing.");
+    return found->second;
+  }
+
+  template <typename Number>
+  Number number(const std::string& key) const {
+    const std::string& value = text(key);
+    Number result{};
+    auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), result);
+    if (error != std::errc() || end != value.data() + value.size())
+      refuse(path_, "the entry \"" + key + "\" is not a number.");
+    return result;
+  }
+
+  double finite(const std::string& key) const {
+    const auto value = number<double>(key);
+    if (!std::isfinite(value)) refuse(path_, "the entry \"" + key + "\" is not finite.");
+    return value;
+  }
+
+  Settings settings() const {
+    try {
+      return Settings::from_metadata(file_.metadata());
+    } catch (const Error& error) {
+      refuse(path_, error.what());
+    }
+  }
+
+  at::Tensor matrix(const std::string& name, at::ScalarType type) {
+    at::Tensor value = file_.tensor(name);
+    if (value.dim() != 2 || value.scalar_type() != type || value.numel() == 0)
+      refuse(path_, "the tensor \"" + name + "\" has another type or shape.");
+    return value;
+  }
+
+  std::vector<float> line(const std::string& name) {
+    const at::Tensor value = file_.tensor(name);
+    if (value.dim() != 1 || value.scalar_type() != at::kFloat || value.numel() == 0 ||
+        !value.isfinite().all().item<bool>())
+      refuse(path_, "the tensor \"" + name + "\" has another type or shape, or isn't finite.");
+    return {value.data_ptr<float>(), value.data_ptr<float>() + value.numel()};
+  }
+
+  void check(const MemoryBank& bank) const {
+    if (!bank.rows.isfinite().all().item<bool>()) refuse(path_, "it holds NaN or infinity.");
+    const at::Tensor& n = bank.neighbours;
+    if (n.size(0) != bank.size() || n.size(1) > bank.size())
+      refuse(path_, "its neighbours belong to another number of rows.");
+    if (n.min().item<int64_t>() < 0 || n.max().item<int64_t>() >= bank.size())
+      refuse(path_, "its neighbours name rows that aren't there.");
+    if (bank.frames < 0) refuse(path_, "its number of frames is negative.");
+  }
+
+  Calibration calibration() {
+    Calibration c;
+    c.scores = line("calibration_scores");
+    c.map_peaks = line("calibration_map_peaks");
+    if (!std::is_sorted(c.scores.begin(), c.scores.end()) ||
+        !std::is_sorted(c.map_peaks.begin(), c.map_peaks.end()))
+      refuse(path_, "its calibration is not in order.");
+    c.threshold = finite("threshold");
+    c.pixel_threshold = finite("pixel_threshold");
+    c.median = finite("median");
+    c.method = text("threshold_method");
+    return c;
+  }
+
+  std::filesystem::path path_;
+  SafetensorsReader file_;
+};
+
+}  // namespace
+
+MemoryBank MemoryBank::load(const std::filesystem::path& path) { return Loader(path).load(); }
+
+void MemoryBank::save(const std::filesystem::path& path, const Monitor& monitor) const {
+  auto metadata = settings.to_metadata();
+  metadata["patchcore_format"] = kFormat;
+  metadata["library_version"] = kVersion;
+  metadata["weights_id"] = weights_id;
+  metadata["weights_location"] = weights_location;
+  metadata["precision"] = precision;
+  metadata["seed"] = std::to_string(seed);
+  metadata["frames"] = std::to_string(frames);
+
+  std::map<std::string, at::Tensor> tensors{{"bank", rows}, {"neighbours", neighbours}};
+  if (calibration.valid()) {
+    metadata["threshold"] = digits(calibration.threshold);
+    metadata["pixel_threshold"] = digits(calibration.pixel_threshold);
+    metadata["median"] = digits(calibration.median);
+    metadata["threshold_method"] = calibration.method;
+    tensors["calibration_scores"] = floats(calibration.scores);
+    tensors["calibration_map_peaks"] = floats(calibration.map_peaks);
+  }
+  write_safetensors(path, metadata, tensors, monitor);
+}
+
+}  // namespace patchcore

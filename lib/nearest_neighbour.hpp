@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace patchcore {
+
+/// Q x k, nearest first, ties to the lower row.
+struct Neighbours {
+  at::Tensor distances;  ///< float, unsquared L2
+  at::Tensor rows;       ///< int64, of the bank
+};
+
+/// Exact nearest neighbours in a bank by squared L2. Immutable: any thread may search.
+class NearestNeighbour {
+ public:
+  /// bank: K x D float, on the device that queries will come on.
+  explicit NearestNeighbour(at::Tensor bank);
+
+  /// queries: Q x D float. 1 <= k <= K. A matrix product finds the candidates; the distances are
+  /// then summed as (q - m)^2, so that they don't suffer from cancellation.
+  Neighbours search(const at::Tensor& queries, int64_t k) const;
+
+  /// For each of the bank's own rows its k nearest, itself first: N_b(m) of Eq. 7.
+  at::Tensor own_neighbours(int64_t k) const;
+
+  const at::Tensor& bank() const { return bank_; }
+  int64_t size() const { return bank_.size(0); }
+
+ private:
+  Neighbours search_block(const at::Tensor& queries, int64_t k) const;
+
+  at::Tensor bank_;
+  at::Tensor centre_;        ///< D: the bank's mean, taken off to keep products small
+  at::Tensor centred_t_;     ///< D x K
+  at::Tensor half_norms_;    ///< K: |m - centre|^2 / 2
+};
+
+}  // namespace patchcore

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "settings.hpp"
+
+namespace patchcore {
+
+/// The feature maps of some images as one vector a patch.
+struct Embedding {
+  at::Tensor rows;  ///< (images * height * width) x D float, ordered by image, y, x
+  int64_t images = 0;
+  int64_t height = 0;  ///< patches: the finest layer's grid
+  int64_t width = 0;
+
+  int64_t patches() const { return height * width; }
+
+  /// The rows of one image, sharing memory.
+  at::Tensor image(int64_t index) const;
+};
+
+/// Locally aware patch features, section 3.1 of the paper: each layer is averaged over
+/// patch_size x patch_size neighbourhoods without losing resolution, coarser layers are brought to
+/// the finest one's grid, and all are joined.
+class PatchEmbedding {
+ public:
+  explicit PatchEmbedding(const Settings& settings) : settings_(settings) {}
+
+  /// `features`: N x C x H x W a layer, finest first.
+  Embedding operator()(const std::vector<at::Tensor>& features) const;
+
+ private:
+  at::Tensor averaged(const std::vector<at::Tensor>& features) const;
+  at::Tensor adaptively_pooled(const std::vector<at::Tensor>& features) const;
+
+  Settings settings_;
+};
+
+}  // namespace patchcore

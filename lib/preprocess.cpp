@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "preprocess.hpp"
+
+#include <ATen/ops/_upsample_bilinear2d_aa.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/tensor.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <string>
+
+#include "error.hpp"
+
+namespace patchcore {
+namespace {
+
+int round_to(int value, int multiple) {
+  return std::max(multiple, (value + multiple / 2) / multiple * multiple);
+}
+
+std::string text(Size size) {
+  return std::to_string(size.width) + "x" + std::to_string(size.height);
+}
+
+/// torchvision's Resize(int): the longer side is cut off, not rounded.
+Size resize_shorter_side(Size frame, int side) {
+  const int64_t longer = std::max(frame.width, frame.height);
+  const int64_t shorter = std::min(frame.width, frame.height);
+  const int other = static_cast<int>(std::min<int64_t>(side * longer / shorter, 1 << 16));
+  return frame.width <= frame.height ? Size{side, other} : Size{other, side};
+}
+
+/// torchvision's CenterCrop: Python rounds halves to even.
+int crop_offset(int size, int crop) {
+  return static_cast<int>(std::nearbyint((size - crop) / 2.0));
+}
+
+}  // namespace
+
+Preprocess::Preprocess(const Settings& settings, int stride)
+    : target_(settings.resize), crop_(settings.crop), stride_(stride) {}
+
+InputGeometry Preprocess::geometry(Size frame) const {
+  if (frame.width < 1 || frame.height < 1)
+    throw Error(ErrorCode::InvalidArgument, "A frame of " + text(frame) + " pixels has no content.");
+  InputGeometry g;
+  g.resized = target_.height ? Size{target_.width, target_.height}
+                             : resize_shorter_side(frame, target_.width);
+  if (!target_.height && !crop_)
+    g.resized = {round_to(g.resized.width, stride_), round_to(g.resized.height, stride_)};
+  g.input = crop_ ? Size{crop_, crop_} : g.resized;
+  if (g.input.width > g.resized.width || g.input.height > g.resized.height)
+    throw Error(ErrorCode::InvalidArgument, "A crop of " + text(g.input) +
+                                                " doesn't fit into " + text(g.resized) + ".");
+  if (g.input.width % stride_ || g.input.height % stride_)
+    throw Error(ErrorCode::InvalidArgument,
+                "The input size " + text(g.input) + " is not a multiple of the backbone's stride, " +
+                    std::to_string(stride_) + ".");
+  g.left = crop_offset(g.resized.width, g.input.width);
+  g.top = crop_offset(g.resized.height, g.input.height);
+  const double w = g.resized.width, h = g.resized.height;
+  g.region = {g.left / w, g.top / h, g.input.width / w, g.input.height / h};
+  return g;
+}
+
+void Preprocess::resize(const ImageView& frame, uint8_t* rgb) const {
+  const InputGeometry g = geometry({frame.width, frame.height});
+  // ATen reads, and never writes, what from_blob wraps.
+  const at::Tensor source =
+      at::from_blob(const_cast<uint8_t*>(frame.data), {1, 3, frame.height, frame.width},
+                    {frame.stride * frame.height, 1, frame.stride, 3}, at::kByte);
+  const at::Tensor resized = at::_upsample_bilinear2d_aa(
+      source, {g.resized.height, g.resized.width}, /*align_corners=*/false);
+  at::from_blob(rgb, {1, g.input.height, g.input.width, 3}, at::kByte)
+      .copy_(resized.slice(2, g.top, g.top + g.input.height)
+                 .slice(3, g.left, g.left + g.input.width)
+                 .permute({0, 2, 3, 1}));
+}
+
+at::Tensor Preprocess::normalise(const at::Tensor& rgb) {
+  return rgb.to(at::kFloat)
+      .div_(255)
+      .sub_(mean().to(rgb.device()))
+      .div_(deviation().to(rgb.device()))
+      .permute({0, 3, 1, 2});
+}
+
+const at::Tensor& Preprocess::mean() {
+  static const at::Tensor values = at::tensor({0.485f, 0.456f, 0.406f});
+  return values;
+}
+
+const at::Tensor& Preprocess::deviation() {
+  static const at::Tensor values = at::tensor({0.229f, 0.224f, 0.225f});
+  return values;
+}
+
+}  // namespace patchcore

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "image.hpp"
+#include "settings.hpp"
+
+namespace patchcore {
+
+/// What a frame of one size becomes.
+struct InputGeometry {
+  Size resized;      ///< after the resize
+  Size input;        ///< after the crop: what the backbone sees
+  int left = 0;      ///< of the crop, pixels of the resized frame
+  int top = 0;
+  Rectangle region;  ///< where the input lies in the frame
+};
+
+/// Frame -> network input: antialiased bilinear resize as Pillow does it, centred crop as
+/// torchvision does it, then ImageNet's mean and standard deviation. Immutable and so safe to use
+/// from any thread.
+class Preprocess {
+ public:
+  /// `stride`: the backbone's coarsest, which input sizes must be multiples of.
+  Preprocess(const Settings& settings, int stride);
+
+  /// A resize by the shorter side alone, without a crop, rounds both sides to the stride, since a
+  /// wide frame must not lose its sides. Throws Error(InvalidArgument) where the settings' sizes
+  /// can't be had from such a frame.
+  InputGeometry geometry(Size frame) const;
+
+  /// Writes geometry(frame).input as packed RGB, 3 bytes a pixel, to `rgb`.
+  void resize(const ImageView& frame, uint8_t* rgb) const;
+
+  /// N x H x W x 3 uint8 -> N x 3 x H x W float on the same device, normalised.
+  static at::Tensor normalise(const at::Tensor& rgb);
+
+  /// ImageNet's, of RGB in 0..1, as torchvision publishes them with its weights: 3 floats each.
+  static const at::Tensor& mean();
+  static const at::Tensor& deviation();
+
+ private:
+  ResizeTarget target_;
+  int crop_;
+  int stride_;
+};
+
+}  // namespace patchcore

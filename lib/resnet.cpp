@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "resnet.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "error.hpp"
+#include "safetensors.hpp"
+
+namespace patchcore {
+namespace {
+
+constexpr double kBatchNormEpsilon = 1e-5;  // torchvision's
+constexpr int kStages = 4;
+
+struct Architecture {
+  const char* name;
+  std::array<int, kStages> blocks;
+  bool bottleneck;
+
+  int channels(int stage) const { return (bottleneck ? 256 : 64) << stage; }
+};
+
+constexpr std::array<Architecture, 3> kArchitectures{{
+    {"resnet18", {2, 2, 2, 2}, false},
+    {"resnet50", {3, 4, 6, 3}, true},
+    {"wide_resnet50_2", {3, 4, 6, 3}, true},
+}};
+
+const Architecture& architecture(const std::string& name) {
+  return *std::find_if(kArchitectures.begin(), kArchitectures.end(),
+                       [&](const Architecture& a) { return name == a.name; });
+}
+
+std::string stage_name(int stage) { return "layer" + std::to_string(stage + 1); }
+
+std::vector<FeatureLayer> feature_layers(const BackboneOptions& options) {
+  const Architecture& net = architecture(options.name);
+  const auto names =
+      options.layers.empty() ? std::vector<std::string>{"layer2", "layer3"} : options.layers;
+  std::vector<FeatureLayer> layers;
+  for (int stage = 0; stage < kStages; ++stage)
+    if (std::find(names.begin(), names.end(), stage_name(stage)) != names.end())
+      layers.push_back({stage_name(stage), net.channels(stage), 4 << stage});
+  bool same = layers.size() == names.size();
+  for (size_t i = 0; same && i < names.size(); ++i) same = layers[i].name == names[i];
+  if (!same || layers.empty())
+    throw Error(ErrorCode::InvalidArgument,
+                "The layers of " + options.name +
+                    " are some of layer1, layer2, layer3 and layer4, in this order.");
+  return layers;
+}
+
+at::ScalarType scalar_type(Precision precision) {
+  if (precision == Precision::Bf16) return at::kBFloat16;
+  return precision == Precision::Fp16 ? at::kHalf : at::kFloat;
+}
+
+}  // namespace
+
+/// Reads parameters by torchvision's names; shapes follow from the file and are checked as the
+/// layers are put together.
+class ResNet::Loader {
+ public:
+  Loader(const BackboneOptions& options, c10::Device device)
+      : file_(options.weights), path_(options.weights), name_(options.name), device_(device),
+        type_(scalar_type(options.precision)) {}
+
+  Convolution convolution(const std::string& conv, const std::string& norm, int in, int side,
+                          int stride) {
+    const at::Tensor weight = parameter(conv + ".weight");
+    if (weight.dim() != 4 || weight.size(1) != in || weight.size(2) != side ||
+        weight.size(3) != side)
+      refuse(conv + ".weight has another shape");
+    const at::Tensor scale = vector(norm + ".weight", weight.size(0)) /
+                             (vector(norm + ".running_var", weight.size(0)) + kBatchNormEpsilon).sqrt();
+    const at::Tensor bias = vector(norm + ".bias", weight.size(0)) -
+                            vector(norm + ".running_mean", weight.size(0)) * scale;
+    const at::Tensor folded = weight * scale.reshape({-1, 1, 1, 1});
+    return {folded.to(device_, type_).contiguous(at::MemoryFormat::ChannelsLast),
+            bias.to(device_, type_), stride};
+  }
+
+  /// in: channels that come in, and on return those that go out.
+  Block block(const std::string& prefix, bool bottleneck, int stride, int& in) {
+    Block block;
+    int channels = in;
+    const int convolutions = bottleneck ? 3 : 2;
+    const int strided = bottleneck ? 1 : 0;
+    for (int i = 0; i < convolutions; ++i) {
+      const std::string n = std::to_string(i + 1);
+      const int side = bottleneck && i != 1 ? 1 : 3;
+      block.path.push_back(convolution(prefix + ".conv" + n, prefix + ".bn" + n, channels, side,
+                                       i == strided ? stride : 1));
+      channels = static_cast<int>(block.path.back().weight.size(0));
+    }
+    if (stride != 1 || channels != in)
+      block.shortcut.push_back(
+          convolution(prefix + ".downsample.0", prefix + ".downsample.1", in, 1, stride));
+    in = channels;
+    return block;
+  }
+
+  void check_channels(const std::string& stage, int got, int expected) const {
+    if (got != expected) refuse(stage + " has " + std::to_string(got) + " channels");
+  }
+
+ private:
+  at::Tensor parameter(const std::string& name) {
+    if (!file_.contains(name)) refuse(name + " is missing");
+    const at::Tensor value = file_.tensor(name).to(at::kDouble);
+    if (!value.isfinite().all().item<bool>()) refuse(name + " holds NaN or infinity");
+    return value;
+  }
+
+  at::Tensor vector(const std::string& name, int64_t length) {
+    at::Tensor value = parameter(name);
+    if (value.dim() != 1 || value.size(0) != length) refuse(name + " has another shape");
+    return value;
+  }
+
+  [[noreturn]] void refuse(const std::string& why) const {
+    throw Error(ErrorCode::OpenRead,
+                "\"" + path_ + "\" doesn't hold weights of " + name_ + ": " + why + ".");
+  }
+
+  SafetensorsReader file_;
+  std::string path_, name_;
+  c10::Device device_;
+  at::ScalarType type_;
+};
+
+const std::vector<std::string>& ResNet::names() {
+  static const std::vector<std::string> names{"resnet18", "resnet50", "wide_resnet50_2"};
+  return names;
+}
+
+ResNet::ResNet(const BackboneOptions& options, c10::Device device, std::string weights_id)
+    : Backbone(options, feature_layers(options), device, std::move(weights_id)),
+      type_(scalar_type(options.precision)) {
+  const Architecture& net = architecture(options.name);
+  Loader loader(options, device);
+  stem_ = loader.convolution("conv1", "bn1", 3, 7, 2);
+  int channels = 64;
+  for (int stage = 0; stage_name(stage) <= layers().back().name && stage < kStages; ++stage) {
+    std::vector<Block> blocks;
+    for (int i = 0; i < net.blocks[stage]; ++i)
+      blocks.push_back(loader.block(stage_name(stage) + "." + std::to_string(i), net.bottleneck,
+                                    i == 0 && stage > 0 ? 2 : 1, channels));
+    loader.check_channels(stage_name(stage), channels, net.channels(stage));
+    stages_.push_back(std::move(blocks));
+    wanted_.push_back(std::any_of(layers().begin(), layers().end(), [&](const FeatureLayer& l) {
+      return l.name == stage_name(stage);
+    }));
+  }
+}
+
+at::Tensor ResNet::Convolution::operator()(const at::Tensor& x) const {
+  const auto padding = weight.size(2) / 2;
+  return at::conv2d(x, weight, bias, stride, padding);
+}
+
+at::Tensor ResNet::Block::operator()(const at::Tensor& x) const {
+  at::Tensor y = x;
+  for (size_t i = 0; i < path.size(); ++i) {
+    y = path[i](y);
+    if (i + 1 < path.size()) y.relu_();
+  }
+  return y.add_(shortcut.empty() ? x : shortcut[0](x)).relu_();
+}
+
+std::vector<at::Tensor> ResNet::features(const at::Tensor& input) const {
+  at::Tensor x = input.to(device(), type_).contiguous(at::MemoryFormat::ChannelsLast);
+  x = at::max_pool2d(stem_(x).relu_(), {3, 3}, {2, 2}, {1, 1});
+  std::vector<at::Tensor> outputs;
+  for (size_t stage = 0; stage < stages_.size(); ++stage) {
+    for (const auto& block : stages_[stage]) x = block(x);
+    if (wanted_[stage]) outputs.push_back(x.to(at::kFloat).contiguous());
+  }
+  return outputs;
+}
+
+}  // namespace patchcore

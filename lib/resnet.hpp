@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <functional>
+
+#include "backbone.hpp"
+
+namespace patchcore {
+
+class SafetensorsReader;
+
+/// resnet18, resnet50 and wide_resnet50_2 as torchvision defines them (He et al. 2016; Zagoruyko
+/// and Komodakis 2016; the stride of a bottleneck on its 3x3 convolution), with its parameter
+/// names. Runs up to the last layer asked for and reads no parameter behind it. Batch norm is
+/// folded into the convolutions, since nothing here trains.
+class ResNet : public Backbone {
+ public:
+  ResNet(const BackboneOptions& options, c10::Device device, std::string weights_id);
+
+  std::vector<at::Tensor> features(const at::Tensor& input) const override;
+
+  static const std::vector<std::string>& names();
+
+ private:
+  /// A convolution with the batch norm behind it.
+  struct Convolution {
+    at::Tensor weight, bias;
+    int stride = 1;
+    at::Tensor operator()(const at::Tensor& x) const;
+  };
+
+  /// Basic (two convolutions) or bottleneck (three), with the shortcut's projection if it has one.
+  struct Block {
+    std::vector<Convolution> path;
+    std::vector<Convolution> shortcut;
+    at::Tensor operator()(const at::Tensor& x) const;
+  };
+
+  class Loader;
+
+  Convolution stem_;
+  std::vector<std::vector<Block>> stages_;  ///< stages_[0] is layer1
+  std::vector<bool> wanted_;                ///< is stage i's output one of layers()
+  at::ScalarType type_;
+};
+
+}  // namespace patchcore

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "scoring.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace patchcore {
+namespace {
+
+/// Distances in fp64 from one patch (D) to some rows (b x D), on the CPU.
+at::Tensor distances_to(const at::Tensor& patch, const at::Tensor& members) {
+  return (members.to(at::kDouble) - patch.to(at::kDouble)).square_().sum(1).sqrt_().cpu();
+}
+
+double one_minus_share(double distance, const at::Tensor& distances) {
+  return -std::expm1(distance - at::logsumexp(distances, {0}).item<double>());
+}
+
+/// Where position `i` of a line of `length` that is continued by reflection lies.
+int64_t reflected(int64_t i, int64_t length, Border border) {
+  if (length == 1) return 0;
+  const int64_t period = border == Border::Symmetric ? 2 * length : 2 * length - 2;
+  i = ((i % period) + period) % period;
+  if (i < length) return i;
+  return border == Border::Symmetric ? period - 1 - i : period - i;
+}
+
+at::Tensor padded(const at::Tensor& map, int64_t dimension, int64_t radius, Border border) {
+  const int64_t length = map.size(dimension);
+  std::vector<int64_t> index(length + 2 * radius);
+  for (size_t i = 0; i < index.size(); ++i)
+    index[i] = reflected(static_cast<int64_t>(i) - radius, length, border);
+  return map.index_select(dimension, at::tensor(index, at::kLong).to(map.device()));
+}
+
+at::Tensor gaussian(double sigma, int64_t radius) {
+  const at::Tensor x = at::arange(-radius, radius + 1, at::kDouble);
+  const at::Tensor weights = (x.square() / (-2 * sigma * sigma)).exp();
+  return (weights / weights.sum()).to(at::kFloat);
+}
+
+at::Tensor blurred(const at::Tensor& map, double sigma, Border border) {
+  const auto radius = static_cast<int64_t>(4 * sigma + 0.5);  // scipy's truncation; 33 at sigma 4
+  const at::Tensor kernel = gaussian(sigma, radius).to(map.device());
+  const at::Tensor rows =
+      at::conv2d(padded(map, 2, radius, border), kernel.reshape({1, 1, -1, 1}));
+  return at::conv2d(padded(rows, 3, radius, border), kernel.reshape({1, 1, 1, -1}));
+}
+
+}  // namespace
+
+double reweighted_score(const at::Tensor& distances) {
+  const at::Tensor d = distances.to(at::kDouble).cpu();
+  const double nearest = d[0].item<double>();
+  return d.size(0) == 1 ? nearest : one_minus_share(nearest, d) * nearest;
+}
+
+double article_score(const at::Tensor& distances) {
+  const at::Tensor d = distances.to(at::kDouble).cpu();
+  const double nearest = d.min().item<double>();
+  return d.size(0) == 1 ? nearest : one_minus_share(d.max().item<double>(), d) * nearest;
+}
+
+ImageScore score_image(const Settings& settings, const Neighbours& nearest, const at::Tensor& rows,
+                       const NearestNeighbour& search, const at::Tensor& own_neighbours) {
+  const int64_t patch = nearest.distances.select(1, 0).argmax().item<int64_t>();
+  const at::Tensor worst = rows[patch];
+  const int64_t closest = nearest.rows[patch][0].item<int64_t>();
+  switch (settings.image_scoring) {
+    case ImageScoring::Reweighted: {
+      const at::Tensor members = search.bank().index_select(0, own_neighbours[closest]);
+      return {reweighted_score(distances_to(worst, members)), patch};
+    }
+    case ImageScoring::Article: {
+      const int64_t k = std::min<int64_t>(settings.neighbours, search.size());
+      const at::Tensor own = search.search(worst.unsqueeze(0), k).rows[0];
+      return {article_score(distances_to(worst, search.bank().index_select(0, own))), patch};
+    }
+    case ImageScoring::Maximum:
+      break;
+  }
+  const double d = nearest.distances[patch][0].item<double>();
+  return {settings.distance == Distance::SquaredL2 ? d * d : d, patch};
+}
+
+at::Tensor anomaly_map(const Settings& settings, const at::Tensor& patches, Size input) {
+  const at::Tensor grid = patches.unsqueeze(0).unsqueeze(0);
+  const std::array<int64_t, 2> size{input.height, input.width};
+  const at::Tensor map = settings.map_upsampling == Interpolation::Bilinear
+                             ? at::upsample_bilinear2d(grid, size, /*align_corners=*/false)
+                             : at::upsample_nearest2d(grid, size);
+  if (settings.map_sigma <= 0) return map[0][0];
+  return blurred(map, settings.map_sigma, settings.map_border)[0][0];
+}
+
+}  // namespace patchcore

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "image.hpp"
+#include "nearest_neighbour.hpp"
+#include "settings.hpp"
+
+namespace patchcore {
+
+/// An image's score and the patch that decided it.
+struct ImageScore {
+  double score = 0;
+  int64_t patch = 0;  ///< arg max of the patch distances, the first of equals
+};
+
+/// Eq. 7: (1 - exp(d*) / sum exp(d)) * d*, with d* the distance to m* and d those to the members of
+/// N_b(m*), d* among them. Computed as -expm1(d* - logsumexp(d)) * d*, since exp(100) is too much
+/// for a float. distances: b values, d* first; b = 1 gives d*.
+double reweighted_score(const at::Tensor& distances);
+
+/// The article's: -expm1(max d - logsumexp(d)) * min d, over the worst patch's own k distances.
+double article_score(const at::Tensor& distances);
+
+/// The score of one image.
+/// nearest: what the search found for the image's patches (k = 1); rows: the patches, P x D;
+/// own_neighbours: K x b, see NearestNeighbour::own_neighbours.
+ImageScore score_image(const Settings& settings, const Neighbours& nearest, const at::Tensor& rows,
+                       const NearestNeighbour& search, const at::Tensor& own_neighbours);
+
+/// The anomaly map of one image: patch values brought to the input's size and blurred.
+/// patches: h x w float, in the settings' distance. Returns input.height x input.width float.
+at::Tensor anomaly_map(const Settings& settings, const at::Tensor& patches, Size input);
+
+}  // namespace patchcore

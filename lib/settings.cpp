@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "settings.hpp"
+
+#include <array>
+#include <charconv>
+#include <utility>
+
+#include "error.hpp"
+
+namespace patchcore {
+namespace {
+
+template <typename Enum>
+using Nicks = std::vector<std::pair<Enum, const char*>>;
+
+const Nicks<Preset>& nicks(Preset) {
+  static const Nicks<Preset> table{{Preset::Paper, "paper"},
+                                   {Preset::Official, "official"},
+                                   {Preset::Anomalib, "anomalib"},
+                                   {Preset::Article, "article"}};
+  return table;
+}
+
+const Nicks<Neighbourhood>& nicks(Neighbourhood) {
+  static const Nicks<Neighbourhood> table{{Neighbourhood::AdaptivePool, "adaptive-pool"},
+                                          {Neighbourhood::AveragePool, "average-pool"}};
+  return table;
+}
+
+const Nicks<Interpolation>& nicks(Interpolation) {
+  static const Nicks<Interpolation> table{{Interpolation::Nearest, "nearest"},
+                                          {Interpolation::Bilinear, "bilinear"}};
+  return table;
+}
+
+const Nicks<Projection>& nicks(Projection) {
+  static const Nicks<Projection> table{{Projection::Dense128, "dense-128"},
+                                       {Projection::SparseJohnsonLindenstrauss, "sparse-jl"}};
+  return table;
+}
+
+const Nicks<CoresetStart>& nicks(CoresetStart) {
+  static const Nicks<CoresetStart> table{{CoresetStart::MeanOfTen, "mean-of-ten"},
+                                         {CoresetStart::RandomPoint, "random-point"},
+                                         {CoresetStart::FirstPoint, "first-point"}};
+  return table;
+}
+
+const Nicks<Distance>& nicks(Distance) {
+  static const Nicks<Distance> table{{Distance::L2, "l2"}, {Distance::SquaredL2, "squared-l2"}};
+  return table;
+}
+
+const Nicks<ImageScoring>& nicks(ImageScoring) {
+  static const Nicks<ImageScoring> table{{ImageScoring::Maximum, "maximum"},
+                                         {ImageScoring::Reweighted, "reweighted"},
+                                         {ImageScoring::Article, "article"}};
+  return table;
+}
+
+const Nicks<Border>& nicks(Border) {
+  static const Nicks<Border> table{{Border::Symmetric, "symmetric"}, {Border::Reflect, "reflect"}};
+  return table;
+}
+
+template <typename Number>
+Number parse_number(std::string_view text) {
+  Number value{};
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size())
+    throw Error(ErrorCode::InvalidArgument, "\"" + std::string(text) + "\" is not a number.");
+  return value;
+}
+
+int parse_in_range(std::string_view text, int least, int most) {
+  int value = parse_number<int>(text);
+  if (value < least || value > most)
+    throw Error(ErrorCode::InvalidArgument, std::to_string(value) + " is not between " +
+                                                std::to_string(least) + " and " +
+                                                std::to_string(most) + ".");
+  return value;
+}
+
+template <typename Enum>
+Enum parse_nick(std::string_view text) {
+  std::string known;
+  for (const auto& [value, name] : nicks(Enum{})) {
+    if (text == name) return value;
+    known += known.empty() ? name : std::string(", ") + name;
+  }
+  throw Error(ErrorCode::InvalidArgument,
+              "\"" + std::string(text) + "\" is none of " + known + ".");
+}
+
+template <typename Enum>
+const char* nick_of(Enum value) {
+  for (const auto& [known, name] : nicks(value))
+    if (known == value) return name;
+  return "?";
+}
+
+constexpr int kMaxSide = 8192;
+constexpr int kMaxWidth = 65536;
+
+std::string join(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const auto& part : parts) text += (text.empty() ? "" : ",") + part;
+  return text;
+}
+
+std::vector<std::string> split(std::string_view text) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    auto comma = text.find(',');
+    parts.emplace_back(text.substr(0, comma));
+    text = comma == std::string_view::npos ? "" : text.substr(comma + 1);
+  }
+  return parts;
+}
+
+/// One function a type writes a field, one reads it; visit() below lists the fields once for both.
+struct Writer {
+  std::map<std::string, std::string>& out;
+
+  void operator()(const char* key, const std::string& v) { out[key] = v; }
+  void operator()(const char* key, const std::vector<std::string>& v) { out[key] = join(v); }
+  void operator()(const char* key, const ResizeTarget& v) { out[key] = to_string(v); }
+  void operator()(const char* key, int v, int, int) { out[key] = std::to_string(v); }
+  void operator()(const char* key, double v, double, double) {
+    std::array<char, 32> text;
+    out[key].assign(text.data(), std::to_chars(text.begin(), text.end(), v).ptr);
+  }
+  template <typename Enum>
+  void operator()(const char* key, Enum v) {
+    out[key] = nick_of(v);
+  }
+};
+
+struct Reader {
+  const std::map<std::string, std::string>& in;
+
+  template <typename Parse>
+  void read(const char* key, Parse parse) {
+    auto found = in.find(key);
+    if (found == in.end())
+      throw Error(ErrorCode::OpenRead, std::string("The entry \"") + key + "\" is missing.");
+    try {
+      parse(found->second);
+    } catch (const Error& error) {
+      throw Error(ErrorCode::OpenRead,
+                  std::string("The entry \"") + key + "\" is wrong: " + error.what());
+    }
+  }
+
+  void operator()(const char* key, std::string& v) {
+    read(key, [&](const std::string& text) { v = text; });
+  }
+  void operator()(const char* key, std::vector<std::string>& v) {
+    read(key, [&](const std::string& text) { v = split(text); });
+  }
+  void operator()(const char* key, ResizeTarget& v) {
+    read(key, [&](const std::string& text) { v = parse_resize(text); });
+  }
+  void operator()(const char* key, int& v, int least, int most) {
+    read(key, [&](const std::string& text) { v = parse_in_range(text, least, most); });
+  }
+  void operator()(const char* key, double& v, double least, double most) {
+    read(key, [&](const std::string& text) {
+      v = parse_number<double>(text);
+      if (!(v >= least && v <= most)) throw Error(ErrorCode::InvalidArgument, "out of range.");
+    });
+  }
+  template <typename Enum>
+  void operator()(const char* key, Enum& v) {
+    read(key, [&](const std::string& text) { v = parse_nick<Enum>(text); });
+  }
+};
+
+template <typename S, typename Visitor>
+void visit(S& s, Visitor&& field) {
+  field("backbone", s.backbone);
+  field("layers", s.layers);
+  field("preset", s.preset);
+  field("resize", s.resize);
+  field("crop", s.crop, 0, kMaxSide);
+  field("patch_size", s.patch_size, 1, 15);
+  field("neighbourhood", s.neighbourhood);
+  field("layer_width", s.layer_width, 0, kMaxWidth);
+  field("embedding_width", s.embedding_width, 0, kMaxWidth);
+  field("merge", s.merge);
+  field("projection", s.projection);
+  field("coreset_start", s.coreset_start);
+  field("distance", s.distance);
+  field("image_scoring", s.image_scoring);
+  field("num_neighbours", s.neighbours, 1, 1024);
+  field("map_upsampling", s.map_upsampling);
+  field("map_border", s.map_border);
+  field("map_sigma", s.map_sigma, 0.0, 100.0);
+}
+
+Settings official() {
+  Settings s;
+  s.preset = Preset::Official;
+  s.resize = {256, 0};
+  s.crop = 224;
+  s.neighbourhood = Neighbourhood::AdaptivePool;
+  s.layer_width = s.embedding_width = 1024;
+  s.projection = Projection::Dense128;
+  s.coreset_start = CoresetStart::MeanOfTen;
+  s.distance = Distance::SquaredL2;
+  s.image_scoring = ImageScoring::Maximum;
+  s.map_upsampling = Interpolation::Bilinear;
+  s.map_border = Border::Symmetric;
+  return s;
+}
+
+}  // namespace
+
+Settings Settings::from_preset(Preset preset) {
+  Settings s = preset == Preset::Paper || preset == Preset::Official ? official() : Settings();
+  s.preset = preset;
+  if (preset == Preset::Paper) {
+    s.distance = Distance::L2;
+    s.image_scoring = ImageScoring::Reweighted;
+  } else if (preset == Preset::Article) {
+    s.crop = 224;
+    s.merge = Interpolation::Nearest;
+    s.coreset_start = CoresetStart::FirstPoint;
+    s.image_scoring = ImageScoring::Article;
+  }
+  return s;
+}
+
+std::map<std::string, std::string> Settings::to_metadata() const {
+  std::map<std::string, std::string> metadata;
+  visit(*this, Writer{metadata});
+  return metadata;
+}
+
+Settings Settings::from_metadata(const std::map<std::string, std::string>& metadata) {
+  Settings settings;
+  visit(settings, Reader{metadata});
+  return settings;
+}
+
+Preset parse_preset(std::string_view text) { return parse_nick<Preset>(text); }
+
+const char* nick(Preset preset) { return nick_of(preset); }
+
+ResizeTarget parse_resize(std::string_view text) {
+  auto by = text.find('x');
+  ResizeTarget target;
+  target.width = parse_in_range(text.substr(0, by), 16, kMaxSide);
+  target.height =
+      by == std::string_view::npos ? 0 : parse_in_range(text.substr(by + 1), 16, kMaxSide);
+  return target;
+}
+
+std::string to_string(const ResizeTarget& target) {
+  std::string text = std::to_string(target.width);
+  return target.height ? text + "x" + std::to_string(target.height) : text;
+}
+
+}  // namespace patchcore

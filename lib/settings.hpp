@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace patchcore {
+
+/// Whose choices are followed; docs/presets.md compares them.
+enum class Preset { Paper, Official, Anomalib, Article };
+
+/// How the features of a patch's neighbourhood become one vector a layer.
+enum class Neighbourhood {
+  AdaptivePool,  ///< all of them, adaptively averaged to a fixed width (amazon-science)
+  AveragePool,   ///< their mean, zero padding counted (anomalib)
+};
+
+enum class Interpolation { Nearest, Bilinear };
+
+/// Random projection that the coreset is chosen in.
+enum class Projection {
+  Dense128,                     ///< to 128, entries U(-1/sqrt D, 1/sqrt D); none where D = 128
+  SparseJohnsonLindenstrauss,   ///< to 4 ln N / 0.162, Li et al. 2006; none where not narrower
+};
+
+/// Where greedy k-center starts.
+enum class CoresetStart {
+  MeanOfTen,    ///< the mean distance to ten random points is the first running minimum
+  RandomPoint,  ///< a random point is the first centre
+  FirstPoint,   ///< row 0 is the first centre
+};
+
+enum class Distance { L2, SquaredL2 };
+
+enum class ImageScoring {
+  Maximum,     ///< the largest patch distance
+  Reweighted,  ///< Eq. 7 of the paper
+  Article,     ///< (1 - softmax at the largest) * the least of the worst patch's k distances
+};
+
+/// How a border is continued when the map is blurred; d c b a | a b c d is Symmetric (scipy's
+/// "reflect"), d c b | a b c d is Reflect (torch's "reflect").
+enum class Border { Symmetric, Reflect };
+
+/// The size a frame is resized to: width x height, or, when height is 0, the shorter side becomes
+/// `width` pixels and the aspect is kept.
+struct ResizeTarget {
+  int width = 256;
+  int height = 256;
+  bool operator==(const ResizeTarget&) const = default;
+};
+
+/// Everything that decides a score, save the weights and the bank itself. Travels in the bank.
+struct Settings {
+  std::string backbone = "builtin";
+  std::vector<std::string> layers;  ///< finest first; empty: the backbone's usual ones
+
+  Preset preset = Preset::Anomalib;
+  ResizeTarget resize;
+  int crop = 0;        ///< side of the centred square that is kept, in pixels; 0: all
+  int patch_size = 3;  ///< 3 or 5
+  Neighbourhood neighbourhood = Neighbourhood::AveragePool;
+  int layer_width = 0;      ///< AdaptivePool: width a layer is pooled to
+  int embedding_width = 0;  ///< AdaptivePool: width all layers together are pooled to
+  Interpolation merge = Interpolation::Bilinear;
+
+  Projection projection = Projection::SparseJohnsonLindenstrauss;
+  CoresetStart coreset_start = CoresetStart::RandomPoint;
+
+  Distance distance = Distance::L2;
+  ImageScoring image_scoring = ImageScoring::Reweighted;
+  int neighbours = 9;  ///< b of Eq. 7, or the article's k
+
+  Interpolation map_upsampling = Interpolation::Nearest;
+  Border map_border = Border::Reflect;
+  double map_sigma = 4.0;  ///< of the Gaussian blur, pixels of the input; 0: none
+
+  /// All of a preset's choices, with resnet18 as little as with any other backbone.
+  static Settings from_preset(Preset preset);
+
+  /// As strings, for a bank's metadata, one entry a field.
+  std::map<std::string, std::string> to_metadata() const;
+
+  /// Throws Error(OpenRead) that names the entry when one is missing or out of its range.
+  static Settings from_metadata(const std::map<std::string, std::string>& metadata);
+
+  bool operator==(const Settings&) const = default;
+};
+
+/// "paper", "official", "anomalib", "article"; throws Error(InvalidArgument).
+Preset parse_preset(std::string_view text);
+const char* nick(Preset preset);
+
+/// "256" (shorter side) or "256x224" (exactly); throws Error(InvalidArgument).
+ResizeTarget parse_resize(std::string_view text);
+std::string to_string(const ResizeTarget& target);
+
+}  // namespace patchcore
