@@ -41,6 +41,7 @@ Calibration Calibration::from_scores(std::vector<float> scores, std::vector<floa
   c.threshold = std::nextafter(static_cast<float>(upper_quantile(scores, rate)), kUp);
   c.pixel_threshold = std::nextafter(static_cast<float>(upper_quantile(map_peaks, rate)), kUp);
   c.median = patchcore::median(scores);
+  c.pixel_median = patchcore::median(map_peaks);
   c.scores = std::move(scores);
   c.map_peaks = std::move(map_peaks);
   return c;
@@ -49,11 +50,6 @@ Calibration Calibration::from_scores(std::vector<float> scores, std::vector<floa
 double Calibration::normalise(double score) const {
   if (!valid()) return std::numeric_limits<double>::quiet_NaN();
   return squash(score, threshold, median);
-}
-
-double Calibration::normalise_pixel(double value) const {
-  if (!valid()) return std::numeric_limits<double>::quiet_NaN();
-  return squash(value, pixel_threshold, patchcore::median(map_peaks));
 }
 
 }  // namespace patchcore

@@ -13,6 +13,7 @@ struct Calibration {
   double threshold = 0;          ///< of the raw score: at or above it a frame is anomalous
   double pixel_threshold = 0;    ///< of the map
   double median = 0;             ///< of scores
+  double pixel_median = 0;       ///< of map_peaks
   std::string method;            ///< how the scores were found, for a person
 
   bool valid() const { return !scores.empty(); }
@@ -25,7 +26,6 @@ struct Calibration {
   /// z = (s - t) / (t - m); 0.5 + 0.5 z / (1 + |z|). 0.5 at the threshold, in (0, 1), order kept.
   /// t: threshold, m: median. Returns NaN where there is no calibration.
   double normalise(double score) const;
-  double normalise_pixel(double value) const;
 };
 
 }  // namespace patchcore

@@ -115,6 +115,7 @@ class Loader {
     c.threshold = finite("threshold");
     c.pixel_threshold = finite("pixel_threshold");
     c.median = finite("median");
+    c.pixel_median = finite("pixel_median");
     c.method = text("threshold_method");
     return c;
   }
@@ -142,6 +143,7 @@ void MemoryBank::save(const std::filesystem::path& path, const Monitor& monitor)
     metadata["threshold"] = digits(calibration.threshold);
     metadata["pixel_threshold"] = digits(calibration.pixel_threshold);
     metadata["median"] = digits(calibration.median);
+    metadata["pixel_median"] = digits(calibration.pixel_median);
     metadata["threshold_method"] = calibration.method;
     tensors["calibration_scores"] = floats(calibration.scores);
     tensors["calibration_map_peaks"] = floats(calibration.map_peaks);

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "batch.hpp"
+
+#include "inference.hpp"
+
+namespace patchcore::cli {
+namespace {
+
+class Batch {
+ public:
+  /// `pattern`: who wants the images.
+  Batch(const Backbone& backbone, const Preprocess& preprocess, Request pattern, const Sink& sink,
+        int size)
+      : backbone_(backbone),
+        preprocess_(preprocess),
+        pattern_(std::move(pattern)),
+        sink_(sink),
+        size_(static_cast<size_t>(size)) {}
+
+  void run(std::span<const ImageFile> files) {
+    for (const ImageFile& file : files) {
+      Waiting next = prepare(file);
+      if (!waiting_.empty() && waiting_.front().geometry.input != next.geometry.input) flush();
+      waiting_.push_back(std::move(next));
+      if (waiting_.size() == size_) flush();
+    }
+    flush();
+  }
+
+ private:
+  struct Waiting {
+    const ImageFile* file;
+    Size size;
+    InputGeometry geometry;
+    std::vector<uint8_t> rgb;
+  };
+
+  Waiting prepare(const ImageFile& file) const {
+    const cv::Mat image = read_rgb(file.path);
+    Waiting next{&file, {image.cols, image.rows}, geometry(file, {image.cols, image.rows}), {}};
+    const Size input = next.geometry.input;
+    next.rgb.resize(size_t{3} * static_cast<size_t>(input.width) *
+                    static_cast<size_t>(input.height));
+    preprocess_.resize(
+        {image.data, image.cols, image.rows, static_cast<std::ptrdiff_t>(image.step)},
+        next.rgb.data());
+    return next;
+  }
+
+  InputGeometry geometry(const ImageFile& file, Size size) const {
+    try {
+      return preprocess_.geometry(size);
+    } catch (const Error& error) {
+      // Of this image, not of the command line: others may fit.
+      throw Error(ErrorCode::Failed, "\"" + file.path.string() + "\": " + error.what());
+    }
+  }
+
+  void flush() {
+    if (waiting_.empty()) return;
+    std::vector<Request> requests(waiting_.size(), pattern_);
+    for (size_t i = 0; i < requests.size(); ++i) requests[i].rgb = waiting_[i].rgb.data();
+    infer(backbone_, waiting_.front().geometry.input, requests);
+    for (size_t i = 0; i < requests.size(); ++i)
+      sink_({*waiting_[i].file, waiting_[i].size, waiting_[i].geometry,
+             std::move(requests[i].result)});
+    waiting_.clear();
+  }
+
+  const Backbone& backbone_;
+  const Preprocess& preprocess_;
+  const Request pattern_;
+  const Sink& sink_;
+  const size_t size_;
+  std::vector<Waiting> waiting_;
+};
+
+}  // namespace
+
+void score_images(const Detector& detector, std::span<const ImageFile> files, const Sink& sink,
+                  int batch_size) {
+  Request pattern;
+  pattern.detector = &detector;
+  Batch(detector.backbone(), detector.preprocess(), pattern, sink, batch_size).run(files);
+}
+
+void fit_images(Fit& fit, std::span<const ImageFile> files, const Sink& sink, int batch_size) {
+  Request pattern;
+  pattern.fit = &fit;
+  Batch(fit.backbone(), fit.preprocess(), pattern, sink, batch_size).run(files);
+}
+
+}  // namespace patchcore::cli

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <functional>
+#include <span>
+
+#include "detector.hpp"
+#include "fit.hpp"
+#include "images.hpp"
+#include "preprocess.hpp"
+
+namespace patchcore::cli {
+
+/// An image that the network has seen.
+struct Processed {
+  const ImageFile& file;
+  Size size;  ///< of the image as stored
+  InputGeometry geometry;
+  Result result;  ///< of a detector; empty after a fit
+};
+
+using Sink = std::function<void(const Processed&)>;
+
+/// Images run at a time where nobody says otherwise: enough to use all of a CPU's cores.
+inline constexpr int kDefaultBatchSize = 8;
+
+/// Reads the files and scores them, or adds them to a fit. Neighbours in the list that become
+/// inputs of the same size share a batch. `sink` gets every image in the list's order, from the
+/// calling thread. Throws Error, naming the file, where an image can't be read or brought to the
+/// network's input.
+void score_images(const Detector& detector, std::span<const ImageFile> files, const Sink& sink,
+                  int batch_size = kDefaultBatchSize);
+void fit_images(Fit& fit, std::span<const ImageFile> files, const Sink& sink,
+                int batch_size = kDefaultBatchSize);
+
+}  // namespace patchcore::cli

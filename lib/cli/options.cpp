@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <sstream>
+
+namespace patchcore::cli {
+namespace {
+
+/// Refuses, with the parser's own words, a text that one of the library's parsers refuses.
+template <typename Parse>
+CLI::Validator parsed_by(Parse parse) {
+  return CLI::Validator(
+      [parse](std::string& text) -> std::string {
+        try {
+          parse(text);
+          return "";
+        } catch (const Error& error) {
+          return error.what();
+        }
+      },
+      "");
+}
+
+void add_device_options(CLI::App& command, DeviceOptions& options) {
+  command.add_option("--device", options.device, "auto, cpu or cuda:N")
+      ->type_name("D")
+      ->capture_default_str();
+  command.add_option("--precision", options.precision, "auto, fp32, bf16 or fp16")
+      ->check(parsed_by(parse_precision))
+      ->type_name("P")
+      ->capture_default_str();
+}
+
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> parts;
+  std::istringstream stream(text);
+  for (std::string part; std::getline(stream, part, ',');) parts.push_back(part);
+  return parts;
+}
+
+/// A square frame fits wherever any does: sizes that even it can't have are the options' fault.
+void check_sizes(const Settings& settings, const Backbone& backbone) {
+  constexpr int kSide = 1024;
+  Preprocess(settings, backbone.stride()).geometry({kSide, kSide});
+}
+
+std::shared_ptr<const Backbone> backbone_of(const MemoryBank& bank, const BankOptions& options) {
+  const auto wanted = backbone_options_for(bank, options.weights, options.device.device,
+                                           parse_precision(options.device.precision));
+  try {
+    return Backbone::get(wanted);
+  } catch (const Error& error) {
+    const bool hint = options.weights.empty() && error.code() == ErrorCode::NotFound;
+    if (hint)
+      throw Error(error.code(),
+                  "The weights that " + quoted(options.bank) +
+                      " was made with are gone, name them with --weights: " + error.what());
+    throw;
+  }
+}
+
+}  // namespace
+
+std::string quoted(const std::string& file) { return "\"" + file + "\""; }
+
+void add_network_options(CLI::App& command, NetworkOptions& options) {
+  command.add_option("--backbone", options.backbone, "The network")
+      ->check(CLI::IsMember(backbone_names()))
+      ->capture_default_str();
+  command.add_option("--weights", options.weights, "Its weights, safetensors; builtin needs none")
+      ->type_name("FILE");
+  command.add_option("--layers", options.layers, "Its layers, finest first, such as layer2,layer3")
+      ->type_name("L,L");
+  command.add_option("--preset", options.preset, "paper, official, anomalib or article")
+      ->check(parsed_by(parse_preset))
+      ->type_name("P")
+      ->capture_default_str();
+  command
+      .add_option("--resize", options.resize,
+                  "Images' size: N for the shorter side, or exactly WxH [the preset's]")
+      ->check(parsed_by(parse_resize))
+      ->type_name("N|WxH");
+  command
+      .add_option("--crop", options.crop,
+                  "Side of the centred square that is kept, 0 keeps all [the preset's]")
+      ->check(CLI::Range(0, 8192))
+      ->type_name("N");
+  add_device_options(command, options.device);
+}
+
+void add_bank_options(CLI::App& command, BankOptions& options) {
+  command.add_option("--bank", options.bank, "The bank, from patchcore fit")
+      ->required()
+      ->type_name("FILE");
+  command
+      .add_option("--weights", options.weights,
+                  "The network's weights [where they were for the fit]")
+      ->type_name("FILE");
+  add_device_options(command, options.device);
+}
+
+Settings make_settings(const NetworkOptions& options) {
+  Settings settings = Settings::from_preset(parse_preset(options.preset));
+  settings.backbone = options.backbone;
+  if (!options.resize.empty()) settings.resize = parse_resize(options.resize);
+  if (options.crop >= 0) settings.crop = options.crop;
+  return settings;
+}
+
+std::shared_ptr<const Backbone> open_network(const NetworkOptions& options) {
+  if (options.backbone != BackboneOptions().name && options.weights.empty())
+    throw Error(ErrorCode::InvalidArgument,
+                "The backbone " + options.backbone + " needs --weights FILE.");
+  BackboneOptions wanted;
+  wanted.name = options.backbone;
+  // Absolute, since the bank remembers it and will be used from other folders.
+  if (!options.weights.empty())
+    wanted.weights = std::filesystem::absolute(options.weights).string();
+  wanted.layers = split(options.layers);
+  wanted.device = options.device.device;
+  wanted.precision = parse_precision(options.device.precision);
+  auto backbone = Backbone::get(wanted);
+  check_sizes(make_settings(options), *backbone);
+  return backbone;
+}
+
+std::unique_ptr<const Detector> open_detector(const BankOptions& options) {
+  parse_device(options.device.device);  // first: it is the command line's fault, no file's
+  auto bank = std::make_shared<const MemoryBank>(MemoryBank::load(options.bank));
+  try {
+    auto backbone = backbone_of(*bank, options);
+    return std::make_unique<const Detector>(std::move(backbone), std::move(bank));
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::Incompatible)
+      throw Error(error.code(), quoted(options.bank) + " doesn't fit the weights" +
+                                    (options.weights.empty() ? "" : " " + quoted(options.weights)) +
+                                    ": " + error.what());
+    if (error.code() == ErrorCode::InvalidArgument)
+      throw Error(ErrorCode::Incompatible,
+                  quoted(options.bank) + " can't be used: " + error.what());
+    throw;
+  }
+}
+
+}  // namespace patchcore::cli

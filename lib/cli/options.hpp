@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "detector.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace patchcore::cli {
+
+/// Where and how the network computes.
+struct DeviceOptions {
+  std::string device = "auto";
+  std::string precision = "auto";
+};
+
+/// The choices that a new bank begins with: fit and bank import.
+struct NetworkOptions {
+  std::string backbone = "builtin";
+  std::string weights;
+  std::string layers;  ///< joined by commas; empty: the backbone's usual ones
+  std::string preset = "anomalib";
+  std::string resize;  ///< empty: the preset's
+  int crop = -1;       ///< -1: the preset's
+  DeviceOptions device;
+};
+
+/// The choice of a bank that exists: score and evaluate.
+struct BankOptions {
+  std::string bank;
+  std::string weights;  ///< empty: where the bank says that they were
+  DeviceOptions device;
+};
+
+/// Options of the command line, filled in when it is parsed.
+void add_network_options(CLI::App& command, NetworkOptions& options);
+void add_bank_options(CLI::App& command, BankOptions& options);
+
+/// Throws Error: InvalidArgument where an option makes no sense, and what Backbone::get throws.
+Settings make_settings(const NetworkOptions& options);
+std::shared_ptr<const Backbone> open_network(const NetworkOptions& options);
+
+/// Loads bank and network. Throws Error, never InvalidArgument for what a file holds, and always
+/// naming the file: NotFound, OpenRead, Incompatible.
+std::unique_ptr<const Detector> open_detector(const BankOptions& options);
+
+/// A file's name as messages show it.
+std::string quoted(const std::string& file);
+
+}  // namespace patchcore::cli
