@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "framepreparer.hpp"
+
+namespace gstpatchcore {
+
+FramePreparer::FramePreparer(const GstVideoInfo& info) : info_(info) {
+  if (GST_VIDEO_INFO_FORMAT(&info_) == GST_VIDEO_FORMAT_RGB) return;
+  GstVideoInfo rgb;
+  gst_video_info_set_format(&rgb, GST_VIDEO_FORMAT_RGB, info.width, info.height);
+  const BufferPtr buffer(gst_buffer_new_allocate(nullptr, rgb.size, nullptr));
+  if (!gst_video_frame_map(&rgb_, &rgb, buffer.get(), GST_MAP_READWRITE)) return;
+  converter_.reset(gst_video_converter_new(&info_, &rgb, nullptr));
+}
+
+FramePreparer::~FramePreparer() {
+  if (rgb_.buffer) gst_video_frame_unmap(&rgb_);
+}
+
+PatchcoreImage FramePreparer::as_rgb(const GstVideoFrame& frame) {
+  const GstVideoFrame* rgb = &frame;
+  if (converter_) {
+    gst_video_converter_frame(converter_.get(), &frame, &rgb_);
+    rgb = &rgb_;
+  }
+  return {static_cast<const guint8*>(GST_VIDEO_FRAME_PLANE_DATA(rgb, 0)),
+          static_cast<guint>(GST_VIDEO_FRAME_WIDTH(rgb)),
+          static_cast<guint>(GST_VIDEO_FRAME_HEIGHT(rgb)),
+          static_cast<gsize>(GST_VIDEO_FRAME_PLANE_STRIDE(rgb, 0))};
+}
+
+std::shared_ptr<Job> FramePreparer::prepare(GstBuffer* buffer,
+                                            const PatchcorePreprocess* preprocess, GError** error) {
+  PatchcoreGeometry g;
+  if (!library().patchcore_preprocess_get_geometry(preprocess, info_.width, info_.height, &g,
+                                                   error))
+    return nullptr;
+  GstVideoFrame frame;
+  if (!gst_video_frame_map(&frame, &info_, buffer, GST_MAP_READ)) {
+    g_set_error_literal(error, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
+                        "A frame doesn't hold what its caps say.");
+    return nullptr;
+  }
+  auto job = std::make_shared<Job>();
+  job->width = g.width;
+  job->height = g.height;
+  job->region = {g.x, g.y, g.w, g.h};
+  job->rgb.resize(gsize{3} * g.width * g.height);
+  const PatchcoreImage image = as_rgb(frame);
+  const bool ok =
+      library().patchcore_preprocess_resize(preprocess, &image, job->rgb.data(), error);
+  gst_video_frame_unmap(&frame);
+  return ok ? job : nullptr;
+}
+
+}  // namespace gstpatchcore

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <gst/video/video.h>
+
+#include <memory>
+
+#include "engine.hpp"
+
+namespace gstpatchcore {
+
+/// Frames of one format as what the network takes: converted to RGB, resized, cropped. Used by the
+/// sink pad's thread alone, so that streams prepare side by side and the engine gets small inputs.
+class FramePreparer {
+ public:
+  explicit FramePreparer(const GstVideoInfo& info);
+  ~FramePreparer();
+  FramePreparer(const FramePreparer&) = delete;
+  FramePreparer& operator=(const FramePreparer&) = delete;
+
+  /// A job without a detector or fit. nullptr: *error is set.
+  std::shared_ptr<Job> prepare(GstBuffer* buffer, const PatchcorePreprocess* preprocess,
+                               GError** error);
+
+ private:
+  /// The frame's own pixels, or rgb_ with them converted.
+  PatchcoreImage as_rgb(const GstVideoFrame& frame);
+
+  const GstVideoInfo info_;
+  GstVideoFrame rgb_{};  ///< stays mapped
+  ConverterPtr converter_;
+};
+
+}  // namespace gstpatchcore

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/**
+ * SECTION:element-patchcoredetect
+ * @title: patchcoredetect
+ * @short_description: Visual anomaly detection with PatchCore
+ *
+ * patchcoredetect learns what normal looks like from frames that pass by, then gives each later
+ * frame an anomaly score, a heatmap and a verdict.
+ *
+ * Learn:
+ * |[
+ * gst-launch-1.0 filesrc location=normal.mp4 ! decodebin ! videoconvert ! \
+ *     patchcoredetect mode=fit bank-location=parts.safetensors ! fakesink
+ * ]|
+ * Watch, with what is found printed (-m) and painted:
+ * |[
+ * gst-launch-1.0 -m filesrc location=today.mp4 ! decodebin ! videoconvert ! \
+ *     patchcoredetect bank-location=parts.safetensors ! videoconvert ! autovideosink
+ * ]|
+ * Or both in one go: the first 200 frames are learned unless there is a bank already.
+ * |[
+ * gst-launch-1.0 -m v4l2src ! videoconvert ! \
+ *     patchcoredetect mode=auto bank-location=parts.safetensors ! videoconvert ! autovideosink
+ * ]|
+ *
+ * Frames are never dropped or reordered. Each carries a GstPatchCoreMeta (gstpatchcoremeta.h), and
+ * an element message "patchcore" with the same fields is posted for it.
+ */
+#include "gstpatchcoredetect.h"
+
+#include <atomic>
+#include <memory>
+
+#include "properties.hpp"
+#include "stream.hpp"
+
+using namespace gstpatchcore;
+
+GST_DEBUG_CATEGORY_STATIC(patchcoredetect_debug);
+#define GST_CAT_DEFAULT patchcoredetect_debug
+
+namespace {
+
+/// What stands behind the GObject. `config` and `live` are guarded by the object lock; `stream` is
+/// made and dropped where no pad is active.
+struct Private {
+  Config config;
+  LiveConfig live;
+  std::unique_ptr<Stream> stream;
+  std::atomic<GstClockTime> latency{0};  ///< constant from PAUSED on
+};
+
+}  // namespace
+
+struct _GstPatchCoreDetect {
+  GstElement parent;
+  GstPad* sinkpad;
+  GstPad* srcpad;
+  Private* priv;
+};
+
+#define gst_patchcore_detect_parent_class parent_class
+G_DEFINE_FINAL_TYPE(GstPatchCoreDetect, gst_patchcore_detect, GST_TYPE_ELEMENT)
+GST_ELEMENT_REGISTER_DEFINE(patchcoredetect, "patchcoredetect", GST_RANK_NONE,
+                            GST_TYPE_PATCHCORE_DETECT)
+
+namespace {
+
+GstStaticPadTemplate sink_template =
+    GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS,
+                            GST_STATIC_CAPS(GST_VIDEO_CAPS_MAKE(GST_VIDEO_FORMATS_ALL)));
+GstStaticPadTemplate src_template =
+    GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS,
+                            GST_STATIC_CAPS(GST_VIDEO_CAPS_MAKE(GST_VIDEO_FORMATS_ALL)));
+
+Stream& stream_of(GstObject* object) { return *GST_PATCHCORE_DETECT(object)->priv->stream; }
+
+void src_task(gpointer data) {
+  auto* self = GST_PATCHCORE_DETECT(data);
+  GST_OBJECT_LOCK(self);
+  const LiveConfig live = self->priv->live;
+  GST_OBJECT_UNLOCK(self);
+  Stream& stream = *self->priv->stream;
+  const GstFlowReturn flow = stream.work(live);
+  if (flow == GST_FLOW_OK) return;
+
+  GST_DEBUG_OBJECT(self, "pausing: %s", gst_flow_get_name(flow));
+  gst_pad_pause_task(self->srcpad);
+  if (flow == GST_FLOW_FLUSHING) return;
+  // Downstream's answer comes back from the next chain; after EOS there may be none.
+  stream.set_flow(flow);
+  if (flow == GST_FLOW_NOT_LINKED || flow <= GST_FLOW_NOT_NEGOTIATED) {
+    if (flow != GST_FLOW_ERROR) GST_ELEMENT_FLOW_ERROR(self, flow);
+    gst_pad_push_event(self->srcpad, gst_event_new_eos());
+  }
+}
+
+bool start_task(GstPad* srcpad) {
+  return gst_pad_start_task(srcpad, src_task, GST_PAD_PARENT(srcpad), nullptr);
+}
+
+GstFlowReturn chain(GstPad*, GstObject* parent, GstBuffer* buffer) {
+  return stream_of(parent).receive(BufferPtr(buffer));
+}
+
+gboolean sink_event(GstPad*, GstObject* parent, GstEvent* event) {
+  auto* self = GST_PATCHCORE_DETECT(parent);
+  Stream& stream = stream_of(parent);
+  switch (GST_EVENT_TYPE(event)) {
+    case GST_EVENT_FLUSH_START:
+      gst_pad_push_event(self->srcpad, event);
+      stream.set_flushing(true);
+      gst_pad_pause_task(self->srcpad);
+      return TRUE;
+    case GST_EVENT_FLUSH_STOP: {
+      const gboolean pushed = gst_pad_push_event(self->srcpad, event);
+      stream.set_flushing(false);
+      return start_task(self->srcpad) && pushed;
+    }
+    default:
+      break;
+  }
+  if (GST_EVENT_IS_SERIALIZED(event)) return stream.receive_serialized(EventPtr(event));
+  return gst_pad_push_event(self->srcpad, event);
+}
+
+gboolean sink_query(GstPad* pad, GstObject* parent, GstQuery* query) {
+  if (GST_QUERY_IS_SERIALIZED(query)) return stream_of(parent).receive_serialized(query);
+  return gst_pad_query_default(pad, parent, query);
+}
+
+gboolean src_query(GstPad* pad, GstObject* parent, GstQuery* query) {
+  if (!gst_pad_query_default(pad, parent, query)) return FALSE;
+  if (GST_QUERY_TYPE(query) != GST_QUERY_LATENCY) return TRUE;
+  gboolean live;
+  GstClockTime min, max;
+  gst_query_parse_latency(query, &live, &min, &max);
+  const GstClockTime own = GST_PATCHCORE_DETECT(parent)->priv->latency;
+  gst_query_set_latency(query, live, min + own, GST_CLOCK_TIME_IS_VALID(max) ? max + own : max);
+  return TRUE;
+}
+
+/// Both pads in push mode; the src pad's activation is that of its task.
+gboolean src_activate_mode(GstPad* pad, GstObject* parent, GstPadMode mode, gboolean active) {
+  if (mode != GST_PAD_MODE_PUSH) return FALSE;
+  Stream& stream = stream_of(parent);
+  if (active) {
+    stream.set_flushing(false);
+    return start_task(pad);
+  }
+  stream.set_flushing(true);
+  return gst_pad_stop_task(pad);
+}
+
+gboolean sink_activate_mode(GstPad*, GstObject* parent, GstPadMode mode, gboolean active) {
+  if (mode != GST_PAD_MODE_PUSH) return FALSE;
+  // Whoever waits in chain must return before the pad can be deactivated.
+  if (!active) stream_of(parent).set_flushing(true);
+  return TRUE;
+}
+
+bool open_libpatchcore(GstPatchCoreDetect* self) {
+  char* reason = nullptr;
+  if (open_library(&reason)) return true;
+  GST_ELEMENT_ERROR(self, LIBRARY, INIT, ("LibTorch or libpatchcore can't be loaded: %s", reason),
+                    (nullptr));
+  g_free(reason);
+  return false;
+}
+
+bool open_stream(GstPatchCoreDetect* self) {
+  GST_OBJECT_LOCK(self);
+  const Config config = self->priv->config;
+  GST_OBJECT_UNLOCK(self);
+  auto stream = std::make_unique<Stream>(GST_ELEMENT(self), self->sinkpad, self->srcpad, config);
+  if (!stream->session().open()) return false;
+  self->priv->latency = stream->session().latency();
+  self->priv->stream = std::move(stream);
+  return true;
+}
+
+}  // namespace
+
+static GstStateChangeReturn gst_patchcore_detect_change_state(GstElement* element,
+                                                              GstStateChange transition) {
+  auto* self = GST_PATCHCORE_DETECT(element);
+  if (transition == GST_STATE_CHANGE_NULL_TO_READY && !open_libpatchcore(self))
+    return GST_STATE_CHANGE_FAILURE;
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !open_stream(self))
+    return GST_STATE_CHANGE_FAILURE;
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) self->priv->stream->session().cancel();
+
+  const GstStateChangeReturn result =
+      GST_ELEMENT_CLASS(gst_patchcore_detect_parent_class)->change_state(element, transition);
+
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) self->priv->stream.reset();
+  return result;
+}
+
+static void gst_patchcore_detect_set_property(GObject* object, guint id, const GValue* value,
+                                              GParamSpec* spec) {
+  Private* priv = GST_PATCHCORE_DETECT(object)->priv;
+  GST_OBJECT_LOCK(object);
+  const bool known = set_property(priv->config, priv->live, id, value);
+  GST_OBJECT_UNLOCK(object);
+  if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
+}
+
+static void gst_patchcore_detect_get_property(GObject* object, guint id, GValue* value,
+                                              GParamSpec* spec) {
+  Private* priv = GST_PATCHCORE_DETECT(object)->priv;
+  GST_OBJECT_LOCK(object);
+  const bool known = get_property(priv->config, priv->live, id, value);
+  GST_OBJECT_UNLOCK(object);
+  if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
+}
+
+static void gst_patchcore_detect_finalize(GObject* object) {
+  delete GST_PATCHCORE_DETECT(object)->priv;
+  G_OBJECT_CLASS(gst_patchcore_detect_parent_class)->finalize(object);
+}
+
+static void gst_patchcore_detect_class_init(GstPatchCoreDetectClass* klass) {
+  auto* object_class = G_OBJECT_CLASS(klass);
+  auto* element_class = GST_ELEMENT_CLASS(klass);
+  GST_DEBUG_CATEGORY_INIT(patchcoredetect_debug, "patchcoredetect", 0, "PatchCore");
+
+  object_class->set_property = gst_patchcore_detect_set_property;
+  object_class->get_property = gst_patchcore_detect_get_property;
+  object_class->finalize = gst_patchcore_detect_finalize;
+  install_properties(object_class);
+
+  element_class->change_state = gst_patchcore_detect_change_state;
+  gst_element_class_add_static_pad_template(element_class, &sink_template);
+  gst_element_class_add_static_pad_template(element_class, &src_template);
+  gst_element_class_set_static_metadata(
+      element_class, "PatchCore anomaly detection", "Filter/Analyzer/Video",
+      "Learns what normal looks like, then scores each frame and shows where it is anomalous",
+      "The patchcore developers");
+}
+
+static void gst_patchcore_detect_init(GstPatchCoreDetect* self) {
+  self->priv = new Private();
+  self->sinkpad = gst_pad_new_from_static_template(&sink_template, "sink");
+  gst_pad_set_chain_function(self->sinkpad, chain);
+  gst_pad_set_event_function(self->sinkpad, sink_event);
+  gst_pad_set_query_function(self->sinkpad, sink_query);
+  gst_pad_set_activatemode_function(self->sinkpad, sink_activate_mode);
+  GST_PAD_SET_PROXY_CAPS(self->sinkpad);
+  gst_element_add_pad(GST_ELEMENT(self), self->sinkpad);
+
+  self->srcpad = gst_pad_new_from_static_template(&src_template, "src");
+  gst_pad_set_query_function(self->srcpad, src_query);
+  gst_pad_set_activatemode_function(self->srcpad, src_activate_mode);
+  GST_PAD_SET_PROXY_CAPS(self->srcpad);
+  gst_element_add_pad(GST_ELEMENT(self), self->srcpad);
+}

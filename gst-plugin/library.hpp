@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <patchcore.h>
+
+// Every function of libpatchcore that the plugin calls.
+#define PATCHCORE_FUNCTIONS(F)         \
+  F(patchcore_error_quark)             \
+  F(patchcore_backbone_get)            \
+  F(patchcore_backbone_get_for_bank)   \
+  F(patchcore_backbone_ref)            \
+  F(patchcore_backbone_unref)          \
+  F(patchcore_backbone_get_id)         \
+  F(patchcore_bank_load)               \
+  F(patchcore_bank_save)               \
+  F(patchcore_bank_ref)                \
+  F(patchcore_bank_unref)              \
+  F(patchcore_bank_get_info)           \
+  F(patchcore_preprocess_get_geometry) \
+  F(patchcore_preprocess_resize)       \
+  F(patchcore_fit_new)                 \
+  F(patchcore_fit_ref)                 \
+  F(patchcore_fit_unref)               \
+  F(patchcore_fit_get_preprocess)      \
+  F(patchcore_fit_get_frames)          \
+  F(patchcore_fit_build)               \
+  F(patchcore_detector_new)            \
+  F(patchcore_detector_ref)            \
+  F(patchcore_detector_unref)          \
+  F(patchcore_detector_get_preprocess) \
+  F(patchcore_result_clear)            \
+  F(patchcore_infer)
+
+namespace gstpatchcore {
+
+/// libpatchcore, opened when an element first goes to READY and never closed, so that a registry
+/// scan and gst-inspect-1.0 load no LibTorch.
+struct Library {
+#define F(name) decltype(&::name) name;
+  PATCHCORE_FUNCTIONS(F)
+#undef F
+};
+
+/// Opens it, once a process; any thread. Returns nullptr and fills `reason` (of whom to tell: the
+/// file and what the loader said) where it can't be opened; a later call tries again.
+const Library* open_library(char** reason);
+
+/// The open library. Only after open_library() has succeeded.
+const Library& library();
+
+}  // namespace gstpatchcore

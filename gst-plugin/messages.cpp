@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "messages.hpp"
+
+#include <string>
+
+namespace gstpatchcore {
+namespace {
+
+struct DomainCode {
+  GQuark domain;
+  int code;
+};
+
+DomainCode translate(const GError* error) {
+  const DomainCode failed{GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED};
+  if (error->domain != library().patchcore_error_quark()) return failed;
+  switch (static_cast<PatchcoreError>(error->code)) {
+    case PATCHCORE_ERROR_INVALID_ARGUMENT:
+      return {GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS};
+    case PATCHCORE_ERROR_NOT_FOUND:
+      return {GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND};
+    case PATCHCORE_ERROR_OPEN_READ:
+      return {GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_OPEN_READ};
+    case PATCHCORE_ERROR_INCOMPATIBLE:
+      return {GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_SETTINGS};
+    case PATCHCORE_ERROR_INIT:
+      return {GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_INIT};
+    case PATCHCORE_ERROR_WRITE:
+      return {GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_WRITE};
+    case PATCHCORE_ERROR_NO_SPACE:
+      return {GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NO_SPACE_LEFT};
+    case PATCHCORE_ERROR_FAILED:
+    case PATCHCORE_ERROR_CANCELLED:
+      break;
+  }
+  return failed;
+}
+
+}  // namespace
+
+void post_error(GstElement* element, const GError* error) {
+  const DomainCode as = translate(error);
+  gst_element_message_full(element, GST_MESSAGE_ERROR, as.domain, as.code,
+                           g_strdup(error->message), nullptr, __FILE__, GST_FUNCTION, __LINE__);
+}
+
+Progress::Progress(GstElement* element, const char* code, const char* text)
+    : element_(element), code_(code) {
+  post(GST_PROGRESS_TYPE_START, text);
+}
+
+Progress::~Progress() {
+  if (!finished_) finish(GST_PROGRESS_TYPE_ERROR, "failed");
+}
+
+void Progress::advance(gdouble fraction) {
+  const int percent = static_cast<int>(fraction * 100);
+  if (percent < percent_ + 10 || finished_) return;
+  percent_ = percent;
+  post(GST_PROGRESS_TYPE_CONTINUE, (std::to_string(percent) + " %").c_str());
+}
+
+void Progress::finish(GstProgressType type, const char* text) {
+  if (finished_) return;
+  finished_ = true;
+  post(type, text);
+}
+
+void Progress::post(GstProgressType type, const char* text) {
+  gst_element_post_message(
+      element_, gst_message_new_progress(GST_OBJECT(element_), type, code_, text));
+}
+
+}  // namespace gstpatchcore

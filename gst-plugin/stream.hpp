@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include "framepreparer.hpp"
+#include "result.hpp"
+#include "session.hpp"
+
+namespace gstpatchcore {
+
+/// The element's two ends while it is PAUSED or PLAYING. receive_*() run in the sink pad's thread,
+/// work() in the src pad's task, which alone pushes; the queue is all that lies between them.
+class Stream {
+ public:
+  Stream(GstElement* element, GstPad* sinkpad, GstPad* srcpad, Config config);
+
+  Session& session() { return session_; }
+
+  // Sink side.
+  GstFlowReturn receive(BufferPtr buffer);
+  bool receive_serialized(EventPtr event);
+  bool receive_serialized(GstQuery* query);
+
+  /// Flushing: whoever waits returns, what is queued goes. Not flushing: from the beginning.
+  void set_flushing(bool flushing);
+
+  // Src side.
+  /// Handles one item. live: what to do with it. Returns what the push returned; FLUSHING to stop.
+  GstFlowReturn work(const LiveConfig& live);
+
+  /// The src side's last flow, which the next receive() returns.
+  void set_flow(GstFlowReturn flow);
+
+ private:
+  GstFlowReturn fail(const GError* error);
+  GstFlowReturn stopped() const;
+  bool set_input_caps(GstCaps* caps);
+  bool upstream_is_live();
+  std::shared_ptr<Job> make_job(GstBuffer* buffer, const Purpose& purpose, GError** error);
+
+  GstFlowReturn send(Frame frame, const LiveConfig& live);
+  GstFlowReturn send(EventPtr event);
+  GstFlowReturn send(GstQuery* query);
+  BufferPtr annotated(Frame& frame, const LiveConfig& live);
+  void note(GstEvent* event);
+
+  GstElement* const element_;
+  GstPad* const sinkpad_;
+  GstPad* const srcpad_;
+  Session session_;
+  const std::shared_ptr<FrameQueue> queue_;
+  std::atomic<GstFlowReturn> flow_{GST_FLOW_OK};
+
+  // The sink pad's thread alone:
+  std::unique_ptr<FramePreparer> preparer_;
+  bool live_known_ = false, live_ = false;
+
+  // The src pad's task alone, as serialized events reach it:
+  GstVideoInfo info_{};
+  GstSegment segment_;
+  std::string stream_id_;
+};
+
+}  // namespace gstpatchcore
