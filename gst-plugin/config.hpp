@@ -33,12 +33,12 @@ struct Config {
 
 /// Properties that may change while PLAYING; read under the object lock for each frame.
 struct LiveConfig {
-  gdouble threshold = 0.5;       ///< of the normalized score
-  gdouble raw_threshold = -1;    ///< of the raw score, for a bank without calibration; < 0: none
+  gdouble threshold = 0.5;     ///< of the normalized score
+  gdouble raw_threshold = -1;  ///< of the raw score, for a bank without calibration; < 0: none
   Overlay overlay = Overlay::Heatmap;
   gdouble opacity = 0.5;
   bool post_messages = true;
-  std::string camera_id;         ///< empty: the stream-id
+  std::string camera_id;  ///< empty: the stream-id
 };
 
 }  // namespace gstpatchcore

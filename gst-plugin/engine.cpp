@@ -103,7 +103,8 @@ void Engine::compute(std::vector<Entry>& batch) {
         infer(backbone_, &job, 1, job->error.out());
     }
   }
-  const GstClockTime taken = static_cast<GstClockTime>(g_get_monotonic_time() - start) * GST_USECOND;
+  const GstClockTime taken =
+      static_cast<GstClockTime>(g_get_monotonic_time() - start) * GST_USECOND;
   for (Job* job : jobs) job->inference_time = taken;
 }
 

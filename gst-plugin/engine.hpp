@@ -50,8 +50,8 @@ class Listener {
 
 /// The process's one inference thread for a network, shared by all elements that name the same
 /// one. Batching is continuous: while a batch is computed jobs gather, and the next batch is what
-/// has gathered of the oldest job's size. A lone stream so has the latency of one frame and a loaded
-/// machine full batches, and nobody waits for a timer.
+/// has gathered of the oldest job's size. A lone stream so has the latency of one frame and a
+/// loaded machine full batches, and nobody waits for a timer.
 class Engine {
  public:
   /// The engine of this network: a new one or the process's own. Any thread.

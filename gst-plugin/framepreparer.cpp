@@ -46,8 +46,7 @@ std::shared_ptr<Job> FramePreparer::prepare(GstBuffer* buffer,
   job->region = {g.x, g.y, g.w, g.h};
   job->rgb.resize(gsize{3} * g.width * g.height);
   const PatchcoreImage image = as_rgb(frame);
-  const bool ok =
-      library().patchcore_preprocess_resize(preprocess, &image, job->rgb.data(), error);
+  const bool ok = library().patchcore_preprocess_resize(preprocess, &image, job->rgb.data(), error);
   gst_video_frame_unmap(&frame);
   return ok ? job : nullptr;
 }

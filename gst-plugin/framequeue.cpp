@@ -5,14 +5,10 @@ namespace gstpatchcore {
 
 const char* nick(FrameState state) {
   switch (state) {
-    case FrameState::Learning:
-      return "learning";
-    case FrameState::Building:
-      return "building";
-    case FrameState::Scored:
-      return "scored";
-    case FrameState::None:
-      break;
+    case FrameState::Learning: return "learning";
+    case FrameState::Building: return "building";
+    case FrameState::Scored: return "scored";
+    case FrameState::None: break;
   }
   return "none";
 }

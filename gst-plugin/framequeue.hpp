@@ -63,7 +63,7 @@ class FrameQueue : public Listener {
   mutable std::mutex mutex_;
   std::condition_variable space_, ready_;
   std::deque<Item> items_;
-  guint frames_ = 0;       ///< among items_
+  guint frames_ = 0;  ///< among items_
   bool flushing_ = true;
   bool query_taken_ = false;  ///< by pop(): it must not go away before answer()
   std::optional<bool> answer_;

@@ -117,8 +117,7 @@ gboolean sink_event(GstPad*, GstObject* parent, GstEvent* event) {
       stream.set_flushing(false);
       return start_task(self->srcpad) && pushed;
     }
-    default:
-      break;
+    default: break;
   }
   if (GST_EVENT_IS_SERIALIZED(event)) return stream.receive_serialized(EventPtr(event));
   return gst_pad_push_event(self->srcpad, event);

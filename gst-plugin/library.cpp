@@ -12,8 +12,9 @@ Library functions;
 bool opened = false;
 
 bool resolve(void* handle) {
-#define F(name) \
-  if (!(functions.name = reinterpret_cast<decltype(functions.name)>(dlsym(handle, #name)))) return false;
+#define F(name)                                                                             \
+  if (!(functions.name = reinterpret_cast<decltype(functions.name)>(dlsym(handle, #name)))) \
+    return false;
   PATCHCORE_FUNCTIONS(F)
 #undef F
   return true;

@@ -15,23 +15,15 @@ DomainCode translate(const GError* error) {
   const DomainCode failed{GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED};
   if (error->domain != library().patchcore_error_quark()) return failed;
   switch (static_cast<PatchcoreError>(error->code)) {
-    case PATCHCORE_ERROR_INVALID_ARGUMENT:
-      return {GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS};
-    case PATCHCORE_ERROR_NOT_FOUND:
-      return {GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND};
-    case PATCHCORE_ERROR_OPEN_READ:
-      return {GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_OPEN_READ};
-    case PATCHCORE_ERROR_INCOMPATIBLE:
-      return {GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_SETTINGS};
-    case PATCHCORE_ERROR_INIT:
-      return {GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_INIT};
-    case PATCHCORE_ERROR_WRITE:
-      return {GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_WRITE};
-    case PATCHCORE_ERROR_NO_SPACE:
-      return {GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NO_SPACE_LEFT};
+    case PATCHCORE_ERROR_INVALID_ARGUMENT: return {GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS};
+    case PATCHCORE_ERROR_NOT_FOUND: return {GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND};
+    case PATCHCORE_ERROR_OPEN_READ: return {GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_OPEN_READ};
+    case PATCHCORE_ERROR_INCOMPATIBLE: return {GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_SETTINGS};
+    case PATCHCORE_ERROR_INIT: return {GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_INIT};
+    case PATCHCORE_ERROR_WRITE: return {GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_WRITE};
+    case PATCHCORE_ERROR_NO_SPACE: return {GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NO_SPACE_LEFT};
     case PATCHCORE_ERROR_FAILED:
-    case PATCHCORE_ERROR_CANCELLED:
-      break;
+    case PATCHCORE_ERROR_CANCELLED: break;
   }
   return failed;
 }
@@ -40,8 +32,8 @@ DomainCode translate(const GError* error) {
 
 void post_error(GstElement* element, const GError* error) {
   const DomainCode as = translate(error);
-  gst_element_message_full(element, GST_MESSAGE_ERROR, as.domain, as.code,
-                           g_strdup(error->message), nullptr, __FILE__, GST_FUNCTION, __LINE__);
+  gst_element_message_full(element, GST_MESSAGE_ERROR, as.domain, as.code, g_strdup(error->message),
+                           nullptr, __FILE__, GST_FUNCTION, __LINE__);
 }
 
 Progress::Progress(GstElement* element, const char* code, const char* text)
@@ -67,8 +59,8 @@ void Progress::finish(GstProgressType type, const char* text) {
 }
 
 void Progress::post(GstProgressType type, const char* text) {
-  gst_element_post_message(
-      element_, gst_message_new_progress(GST_OBJECT(element_), type, code_, text));
+  gst_element_post_message(element_,
+                           gst_message_new_progress(GST_OBJECT(element_), type, code_, text));
 }
 
 }  // namespace gstpatchcore

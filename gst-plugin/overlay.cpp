@@ -79,8 +79,8 @@ BufferPtr draw(const PatchcoreResult& result, const PatchcoreBankInfo& bank, gdo
     const Colour colour = turbo(value);
     const auto alpha = static_cast<guint8>(255 * opacity * visibility(value) + 0.5);
     // The format is BGRA or ARGB in memory, as the machine's byte order has it: one native word.
-    const guint32 word = guint32{alpha} << 24 | guint32{colour.r} << 16 |
-                         guint32{colour.g} << 8 | guint32{colour.b};
+    const guint32 word =
+        guint32{alpha} << 24 | guint32{colour.r} << 16 | guint32{colour.g} << 8 | guint32{colour.b};
     std::memcpy(pixels.data + 4 * i, &word, sizeof word);
   }
   gst_buffer_unmap(buffer.get(), &pixels);

@@ -9,6 +9,6 @@ static gboolean plugin_init(GstPlugin* plugin) {
 
 #define PACKAGE "patchcore"
 
-GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, patchcore,
-                  "PatchCore anomaly detection", plugin_init, PATCHCORE_VERSION, "LGPL",
-                  "patchcore", "https://arxiv.org/abs/2106.08265")
+GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, patchcore, "PatchCore anomaly detection",
+                  plugin_init, PATCHCORE_VERSION, "LGPL", "patchcore",
+                  "https://arxiv.org/abs/2106.08265")

@@ -50,9 +50,10 @@ constexpr GEnumValue kPrecisions[] = {{0, "The bank's, else fp32", "auto"},
                                       {2, "bfloat16", "bf16"},
                                       {3, "16-bit floats", "fp16"},
                                       {0, nullptr, nullptr}};
-constexpr GEnumValue kOverlays[] = {{0, "Frames pass unchanged", "none"},
-                                    {1, "The anomaly map in colours over anomalous frames", "heatmap"},
-                                    {0, nullptr, nullptr}};
+constexpr GEnumValue kOverlays[] = {
+    {0, "Frames pass unchanged", "none"},
+    {1, "The anomaly map in colours over anomalous frames", "heatmap"},
+    {0, nullptr, nullptr}};
 
 GType enum_type(const char* name, const GEnumValue* values) {
   const GType known = g_type_from_name(name);
@@ -81,51 +82,58 @@ constexpr auto kControlled = static_cast<GParamFlags>(kPlaying | GST_PARAM_CONTR
 
 void install_bank_properties(GObjectClass* klass) {
   const Config d;
-  const auto add = [&](guint id, GParamSpec* spec) { g_object_class_install_property(klass, id, spec); };
+  const auto add = [&](guint id, GParamSpec* spec) {
+    g_object_class_install_property(klass, id, spec);
+  };
   add(kMode, g_param_spec_enum("mode", "Mode", "What to do with the frames",
                                enum_type("GstPatchCoreMode", kModes), 0, kReady));
-  add(kBankLocation, g_param_spec_string("bank-location", "Bank location",
-                                         "The bank file to score with, or to write", nullptr, kReady));
+  add(kBankLocation,
+      g_param_spec_string("bank-location", "Bank location",
+                          "The bank file to score with, or to write", nullptr, kReady));
   add(kFitFrames, g_param_spec_uint("fit-frames", "Fit frames",
                                     "Frames to learn from; an earlier EOS ends the fit too", 1,
                                     G_MAXINT, d.fit_frames, kReady));
-  add(kCoresetRatio, g_param_spec_double("coreset-ratio", "Coreset ratio",
-                                         "Bank rows for each patch learned", 1e-6, 1.0,
-                                         d.coreset_ratio, kReady));
-  add(kMaxBankSize, g_param_spec_uint("max-bank-size", "Max bank size",
-                                      "Rows of the bank at most (0 = no limit)", 0, G_MAXINT,
-                                      d.max_bank_size, kReady));
+  add(kCoresetRatio,
+      g_param_spec_double("coreset-ratio", "Coreset ratio", "Bank rows for each patch learned",
+                          1e-6, 1.0, d.coreset_ratio, kReady));
+  add(kMaxBankSize,
+      g_param_spec_uint("max-bank-size", "Max bank size", "Rows of the bank at most (0 = no limit)",
+                        0, G_MAXINT, d.max_bank_size, kReady));
   add(kSeed, g_param_spec_uint64("seed", "Seed", "Of the fit's random choices", 0, G_MAXUINT64,
                                  d.seed, kReady));
 }
 
 void install_network_properties(GObjectClass* klass) {
   const Config d;
-  const auto add = [&](guint id, GParamSpec* spec) { g_object_class_install_property(klass, id, spec); };
-  add(kBackbone, g_param_spec_enum("backbone", "Backbone",
-                                   "The network of a fit; a bank brings its own",
-                                   enum_type("GstPatchCoreBackbone", kBackbones), 0, kReady));
+  const auto add = [&](guint id, GParamSpec* spec) {
+    g_object_class_install_property(klass, id, spec);
+  };
+  add(kBackbone,
+      g_param_spec_enum("backbone", "Backbone", "The network of a fit; a bank brings its own",
+                        enum_type("GstPatchCoreBackbone", kBackbones), 0, kReady));
   add(kWeightsLocation,
       g_param_spec_string("weights-location", "Weights location",
-                          "The network's weights (safetensors); overrides where the bank says", nullptr,
-                          kReady));
-  add(kPreset, g_param_spec_enum("preset", "Preset",
-                                 "Whose choices a fit follows; a bank brings its own",
-                                 enum_type("GstPatchCorePreset", kPresets), 2, kReady));
+                          "The network's weights (safetensors); overrides where the bank says",
+                          nullptr, kReady));
+  add(kPreset,
+      g_param_spec_enum("preset", "Preset", "Whose choices a fit follows; a bank brings its own",
+                        enum_type("GstPatchCorePreset", kPresets), 2, kReady));
   add(kInputSize, g_param_spec_uint("input-size", "Input size",
                                     "Of a fit: the shorter side of the frame becomes this many "
                                     "pixels, the aspect is kept (0 = as the preset has it)",
                                     0, 8192, d.input_size, kReady));
-  add(kCrop, g_param_spec_uint("crop", "Crop",
-                               "Of a fit: side of the centred square that is looked at, in pixels of "
-                               "the input (0 = the whole frame)",
-                               0, 8192, d.crop, kReady));
-  add(kDevice, g_param_spec_string("device", "Device", "auto, cpu or cuda:N", d.device.c_str(), kReady));
+  add(kCrop,
+      g_param_spec_uint("crop", "Crop",
+                        "Of a fit: side of the centred square that is looked at, in pixels of "
+                        "the input (0 = the whole frame)",
+                        0, 8192, d.crop, kReady));
+  add(kDevice,
+      g_param_spec_string("device", "Device", "auto, cpu or cuda:N", d.device.c_str(), kReady));
   add(kPrecision, g_param_spec_enum("precision", "Precision", "Of the network's arithmetic",
                                     enum_type("GstPatchCorePrecision", kPrecisions), 0, kReady));
-  add(kBatchSize, g_param_spec_uint("batch-size", "Batch size",
-                                    "Frames at most in one pass of the network", 1, 1024,
-                                    d.batch_size, kReady));
+  add(kBatchSize,
+      g_param_spec_uint("batch-size", "Batch size", "Frames at most in one pass of the network", 1,
+                        1024, d.batch_size, kReady));
   add(kMaxQueued, g_param_spec_uint("max-queued", "Max queued",
                                     "Frames held at most (0 = twice the batch size)", 0, 4096,
                                     d.max_queued, kReady));
@@ -133,24 +141,27 @@ void install_network_properties(GObjectClass* klass) {
 
 void install_live_properties(GObjectClass* klass) {
   const LiveConfig d;
-  const auto add = [&](guint id, GParamSpec* spec) { g_object_class_install_property(klass, id, spec); };
+  const auto add = [&](guint id, GParamSpec* spec) {
+    g_object_class_install_property(klass, id, spec);
+  };
   add(kThreshold, g_param_spec_double("threshold", "Threshold",
                                       "Normalized score from which on a frame is anomalous "
                                       "(0.5 = as calibrated)",
                                       0.0, 1.0, d.threshold, kControlled));
-  add(kRawThreshold, g_param_spec_double("raw-threshold", "Raw threshold",
-                                         "The same of the raw score, instead of threshold (-1 = none)",
-                                         -1.0, G_MAXDOUBLE, d.raw_threshold, kControlled));
+  add(kRawThreshold,
+      g_param_spec_double("raw-threshold", "Raw threshold",
+                          "The same of the raw score, instead of threshold (-1 = none)", -1.0,
+                          G_MAXDOUBLE, d.raw_threshold, kControlled));
   add(kOverlay, g_param_spec_enum("overlay", "Overlay", "What is painted on the frame",
                                   enum_type("GstPatchCoreOverlay", kOverlays), 1, kPlaying));
   add(kOpacity, g_param_spec_double("opacity", "Opacity", "Of the overlay", 0.0, 1.0, d.opacity,
                                     kControlled));
-  add(kPostMessages, g_param_spec_boolean("post-messages", "Post messages",
-                                          "An element message for each frame", d.post_messages,
-                                          kPlaying));
+  add(kPostMessages,
+      g_param_spec_boolean("post-messages", "Post messages", "An element message for each frame",
+                           d.post_messages, kPlaying));
   add(kCameraId, g_param_spec_string("camera-id", "Camera id",
-                                     "Named in metadata and messages (NULL = the stream-id)", nullptr,
-                                     kPlaying));
+                                     "Named in metadata and messages (NULL = the stream-id)",
+                                     nullptr, kPlaying));
 }
 
 }  // namespace

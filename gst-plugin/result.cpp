@@ -18,9 +18,10 @@ void add_score(GstStructure* structure, const Job& job, const PatchcoreBankInfo&
                const LiveConfig& live) {
   const PatchcoreResult& r = job.result;
   gst_structure_set(structure, "score", G_TYPE_DOUBLE, r.score, "anomalous", G_TYPE_BOOLEAN,
-                    is_anomalous(r, bank, live), "peak-x", G_TYPE_DOUBLE, job.region.to_frame_x(r.peak_x),
-                    "peak-y", G_TYPE_DOUBLE, job.region.to_frame_y(r.peak_y), "inference-time",
-                    G_TYPE_UINT64, job.inference_time, nullptr);
+                    is_anomalous(r, bank, live), "peak-x", G_TYPE_DOUBLE,
+                    job.region.to_frame_x(r.peak_x), "peak-y", G_TYPE_DOUBLE,
+                    job.region.to_frame_y(r.peak_y), "inference-time", G_TYPE_UINT64,
+                    job.inference_time, nullptr);
   if (bank.calibrated)
     gst_structure_set(structure, "normalized-score", G_TYPE_DOUBLE, r.normalized_score, nullptr);
   if (live.raw_threshold >= 0)
@@ -39,10 +40,9 @@ void register_meta() {
 
 StructurePtr make_result(const Frame& frame, const PatchcoreBankInfo& bank, const LiveConfig& live,
                          const std::string& camera_id) {
-  StructurePtr result(gst_structure_new("patchcore", "version", G_TYPE_INT,
-                                        GST_PATCHCORE_META_VERSION, "state", G_TYPE_STRING,
-                                        nick(frame.state), "camera-id", G_TYPE_STRING,
-                                        camera_id.c_str(), nullptr));
+  StructurePtr result(gst_structure_new(
+      "patchcore", "version", G_TYPE_INT, GST_PATCHCORE_META_VERSION, "state", G_TYPE_STRING,
+      nick(frame.state), "camera-id", G_TYPE_STRING, camera_id.c_str(), nullptr));
   if (frame.state == FrameState::Scored) add_score(result.get(), *frame.job, bank, live);
   return result;
 }
@@ -77,11 +77,11 @@ void post_result(GstElement* element, const GstSegment& segment, GstBuffer* buff
                  const GstStructure* result) {
   const GstClockTime timestamp = GST_BUFFER_PTS(buffer);
   GstStructure* message = gst_structure_copy(result);
-  gst_structure_set(
-      message, "timestamp", G_TYPE_UINT64, timestamp, "stream-time", G_TYPE_UINT64,
-      gst_segment_to_stream_time(&segment, GST_FORMAT_TIME, timestamp), "running-time",
-      G_TYPE_UINT64, gst_segment_to_running_time(&segment, GST_FORMAT_TIME, timestamp), "duration",
-      G_TYPE_UINT64, GST_BUFFER_DURATION(buffer), nullptr);
+  gst_structure_set(message, "timestamp", G_TYPE_UINT64, timestamp, "stream-time", G_TYPE_UINT64,
+                    gst_segment_to_stream_time(&segment, GST_FORMAT_TIME, timestamp),
+                    "running-time", G_TYPE_UINT64,
+                    gst_segment_to_running_time(&segment, GST_FORMAT_TIME, timestamp), "duration",
+                    G_TYPE_UINT64, GST_BUFFER_DURATION(buffer), nullptr);
   gst_element_post_message(element, gst_message_new_element(GST_OBJECT(element), message));
 }
 

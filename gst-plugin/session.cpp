@@ -50,8 +50,8 @@ bool Session::open() {
   if (!check_bank_location()) return false;
   const bool exists = g_file_test(config_.bank_location.c_str(), G_FILE_TEST_EXISTS);
   const bool detect = config_.mode == Mode::Detect || (config_.mode == Mode::Auto && exists);
-  Progress progress(element_, "load", detect ? "loading the bank and its network"
-                                             : "loading the network");
+  Progress progress(element_, "load",
+                    detect ? "loading the bank and its network" : "loading the network");
   if (!(detect ? open_for_detect() : open_for_fit())) return false;
   engine_ = Engine::get(backbone_);
   if (!warm_up()) return false;
@@ -70,10 +70,10 @@ bool Session::check_bank_location() {
   if (config_.mode == Mode::Detect) return true;
   const CharPtr folder(g_path_get_dirname(config_.bank_location.c_str()));
   if (g_access(folder.get(), W_OK) == 0) return true;
-  GST_ELEMENT_ERROR(element_, RESOURCE, WRITE,
-                    ("Can't write the bank \"%s\": %s.", config_.bank_location.c_str(),
-                     g_strerror(errno)),
-                    (nullptr));
+  GST_ELEMENT_ERROR(
+      element_, RESOURCE, WRITE,
+      ("Can't write the bank \"%s\": %s.", config_.bank_location.c_str(), g_strerror(errno)),
+      (nullptr));
   return false;
 }
 
@@ -189,14 +189,16 @@ bool Session::finish_learning() {
   if (frames == 0) {
     GST_ELEMENT_ERROR(element_, STREAM, FAILED,
                       ("The stream ended before there was a frame to make a bank of; \"%s\" was "
-                       "not written.", config_.bank_location.c_str()),
+                       "not written.",
+                       config_.bank_location.c_str()),
                       (nullptr));
     return false;
   }
   if (config_.mode == Mode::Auto)
     GST_ELEMENT_WARNING(element_, STREAM, FAILED,
                         ("The stream ended after %" G_GUINT64_FORMAT " of %u frames; the bank is "
-                         "made of these.", frames, config_.fit_frames),
+                         "made of these.",
+                         frames, config_.fit_frames),
                         (nullptr));
   start_build();
   return true;
@@ -223,8 +225,7 @@ void Session::build() {
   ErrorPtr error;
   Detector detector;
   if (config_.mode == Mode::Auto) {
-    detector =
-        Detector(library().patchcore_detector_new(backbone_.get(), bank.get(), error.out()));
+    detector = Detector(library().patchcore_detector_new(backbone_.get(), bank.get(), error.out()));
     if (!detector) {
       fail(error);
       return set_phase(Phase::Failed);

@@ -87,9 +87,9 @@ class Session {
   Phase phase_ = Phase::Done;
   bool flushing_ = false;
   guint admitted_ = 0;  ///< frames given to the fit
-  Fit fit_;            ///< until its bank is built
-  Detector detector_;  ///< while Detecting
-  Bank bank_;          ///< of detector_
+  Fit fit_;             ///< until its bank is built
+  Detector detector_;   ///< while Detecting
+  Bank bank_;           ///< of detector_
   std::thread builder_;
 };
 

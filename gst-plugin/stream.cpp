@@ -160,11 +160,8 @@ void Stream::note(GstEvent* event) {
       gst_video_info_from_caps(&info_, caps);
       break;
     }
-    case GST_EVENT_SEGMENT:
-      gst_event_copy_segment(event, &segment_);
-      break;
-    default:
-      break;
+    case GST_EVENT_SEGMENT: gst_event_copy_segment(event, &segment_); break;
+    default: break;
   }
 }
 
@@ -186,8 +183,7 @@ GstFlowReturn Stream::send(GstQuery* query) {
       GstBufferPool* pool;
       guint size, min, max;
       gst_query_parse_nth_allocation_pool(query, i, &pool, &size, &min, &max);
-      gst_query_set_nth_allocation_pool(query, i, pool, size, min + held,
-                                        max ? max + held : 0);
+      gst_query_set_nth_allocation_pool(query, i, pool, size, min + held, max ? max + held : 0);
       if (pool) gst_object_unref(pool);
     }
     if (!gst_query_find_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr))

@@ -41,8 +41,8 @@ void check_name(const BackboneOptions& options) {
 void check_weights(const BackboneOptions& options) {
   if (options.name == kBuiltin) return;
   if (options.weights.empty())
-    throw Error(ErrorCode::NotFound, "The backbone " + options.name +
-                                         " needs a file with its weights; none was named.");
+    throw Error(ErrorCode::NotFound,
+                "The backbone " + options.name + " needs a file with its weights; none was named.");
   if (!std::filesystem::exists(options.weights))
     throw Error(ErrorCode::NotFound, "There is no weights file \"" + options.weights + "\".");
 }

@@ -15,7 +15,7 @@
 
 namespace pc = patchcore;
 
-G_DEFINE_QUARK(patchcore-error-quark, patchcore_error)
+G_DEFINE_QUARK(patchcore - error - quark, patchcore_error)
 
 namespace {
 
@@ -94,7 +94,8 @@ pc::Monitor monitor(PatchcoreProgressFunc progress, gpointer user_data, GCancell
 }
 
 pc::Settings fit_settings(const PatchcoreFitOptions& options) {
-  pc::Settings settings = pc::Settings::from_preset(pc::parse_preset(text(options.preset, "anomalib")));
+  pc::Settings settings =
+      pc::Settings::from_preset(pc::parse_preset(text(options.preset, "anomalib")));
   if (options.resize_width > 0) {
     settings.resize = {static_cast<int>(options.resize_width),
                        static_cast<int>(options.resize_height)};
@@ -137,7 +138,8 @@ std::vector<pc::Request> to_cpp(const PatchcoreBackbone* backbone, const Patchco
     if (!r.rgb || !r.detector == !r.fit)
       throw pc::Error(pc::ErrorCode::InvalidArgument,
                       "A request needs a frame and either a detector or a fit.");
-    const pc::Backbone& own = r.detector ? r.detector->object->backbone() : r.fit->object->backbone();
+    const pc::Backbone& own =
+        r.detector ? r.detector->object->backbone() : r.fit->object->backbone();
     if (&own != backbone->object.get())
       throw pc::Error(pc::ErrorCode::InvalidArgument, "A request belongs to another backbone.");
     batch[i].rgb = r.rgb;
@@ -197,14 +199,10 @@ void patchcore_bank_unref(PatchcoreBank* bank) { unref(bank); }
 
 void patchcore_bank_get_info(PatchcoreBank* bank, PatchcoreBankInfo* info) {
   const pc::MemoryBank& b = *bank->object;
-  *info = {static_cast<guint64>(b.size()),
-           static_cast<guint64>(b.width()),
-           static_cast<guint64>(b.frames),
-           b.calibration.valid(),
-           b.calibration.threshold,
-           b.calibration.median,
-           b.calibration.pixel_threshold,
-           b.calibration.pixel_median};
+  *info = {static_cast<guint64>(b.size()), static_cast<guint64>(b.width()),
+           static_cast<guint64>(b.frames), b.calibration.valid(),
+           b.calibration.threshold,        b.calibration.median,
+           b.calibration.pixel_threshold,  b.calibration.pixel_median};
 }
 
 gboolean patchcore_preprocess_get_geometry(const PatchcorePreprocess* preprocess, guint frame_width,
@@ -227,8 +225,9 @@ gboolean patchcore_preprocess_resize(const PatchcorePreprocess* preprocess,
   return guarded(error, [&]() -> gboolean {
     const pc::Size size = frame_size(frame->width, frame->height);
     const c10::InferenceMode no_gradients;
-    unwrap(preprocess).resize(
-        {frame->data, size.width, size.height, static_cast<std::ptrdiff_t>(frame->stride)}, rgb);
+    unwrap(preprocess)
+        .resize({frame->data, size.width, size.height, static_cast<std::ptrdiff_t>(frame->stride)},
+                rgb);
     return TRUE;
   });
 }
@@ -240,8 +239,7 @@ PatchcoreFit* patchcore_fit_new(PatchcoreBackbone* backbone, const PatchcoreFitO
     if (options->coreset_ratio != 0) o.coreset_ratio = options->coreset_ratio;
     o.max_bank_size = options->max_bank_size;
     o.seed = options->seed;
-    return new PatchcoreFit(
-        std::make_shared<pc::Fit>(backbone->object, fit_settings(*options), o));
+    return new PatchcoreFit(std::make_shared<pc::Fit>(backbone->object, fit_settings(*options), o));
   });
 }
 
@@ -277,7 +275,9 @@ const PatchcorePreprocess* patchcore_detector_get_preprocess(PatchcoreDetector* 
   return wrap(detector->object->preprocess());
 }
 
-void patchcore_result_clear(PatchcoreResult* result) { g_clear_pointer(&result->map, g_bytes_unref); }
+void patchcore_result_clear(PatchcoreResult* result) {
+  g_clear_pointer(&result->map, g_bytes_unref);
+}
 
 gboolean patchcore_infer(PatchcoreBackbone* backbone, guint width, guint height,
                          PatchcoreRequest* requests, guint n_requests, GError** error) {

@@ -78,11 +78,10 @@ class PrincipalRows {
     const at::Tensor head = head_[centre];
     const double square = head_squares_[centre].item<double>();
     // |h|^2 + |c|^2 - 2 h c, less what its rounding can amount to.
-    const at::Tensor bound = at::addmv(head_squares_, head_, head, 1 - kSlack, -2)
-                                 .add_(square * (1 - kSlack));
+    const at::Tensor bound =
+        at::addmv(head_squares_, head_, head, 1 - kSlack, -2).add_(square * (1 - kSlack));
     const at::Tensor open = at::nonzero(bound.lt(minimum)).flatten();
-    const at::Tensor distances =
-        (rows_.index_select(0, open) - rows_[centre]).square_().sum(1);
+    const at::Tensor distances = (rows_.index_select(0, open) - rows_[centre]).square_().sum(1);
     minimum.index_copy_(0, open, at::minimum(minimum.index_select(0, open), distances));
   }
 
@@ -107,8 +106,7 @@ at::Tensor project(const at::Tensor& rows, Projection projection, uint64_t seed)
     return rows.matmul(dense_projection(width, seed).to(rows.device()));
   }
   // Johnson and Lindenstrauss at eps 0.9: eps^2 / 2 - eps^3 / 3 = 0.162.
-  const auto target =
-      static_cast<int64_t>(4 * std::log(static_cast<double>(rows.size(0))) / 0.162);
+  const auto target = static_cast<int64_t>(4 * std::log(static_cast<double>(rows.size(0))) / 0.162);
   if (target >= width || target < 1) return rows;
   return rows.matmul(sparse_projection(width, target, seed).to(rows.device()));
 }
@@ -124,8 +122,7 @@ CoresetSeed coreset_seed(const at::Tensor& rows, CoresetStart start, uint64_t se
   const int64_t count = std::min(kStartPoints, n);
   for (int64_t i = 0; i < count; ++i) std::swap(points[i], points[i + random.below(n - i)]);
   at::Tensor mean = at::zeros({n}, rows.options());
-  for (int64_t i = 0; i < count; ++i)
-    mean += (rows - rows[points[i]]).square_().sum(1).sqrt_();
+  for (int64_t i = 0; i < count; ++i) mean += (rows - rows[points[i]]).square_().sum(1).sqrt_();
   return {mean / static_cast<double>(count), -1};
 }
 
@@ -133,9 +130,8 @@ at::Tensor greedy_k_center(const at::Tensor& rows, int64_t count, const CoresetS
                            const Monitor& monitor) {
   count = std::min(count, rows.size(0));
   const PrincipalRows points(rows);
-  at::Tensor minimum = seed.minimum.defined()
-                           ? seed.minimum.square()
-                           : at::full({rows.size(0)}, INFINITY, rows.options());
+  at::Tensor minimum = seed.minimum.defined() ? seed.minimum.square()
+                                              : at::full({rows.size(0)}, INFINITY, rows.options());
   at::Tensor chosen = at::empty({count}, at::kLong);
   int64_t* out = chosen.data_ptr<int64_t>();
   for (int64_t i = 0; i < count; ++i) {

@@ -18,8 +18,8 @@ at::Tensor project(const at::Tensor& rows, Projection projection, uint64_t seed)
 
 /// Where the running minimum of greedy k-center begins.
 struct CoresetSeed {
-  at::Tensor minimum;       ///< N distances, or undefined
-  int64_t first_row = -1;   ///< the first centre, or -1: the row of the largest minimum
+  at::Tensor minimum;      ///< N distances, or undefined
+  int64_t first_row = -1;  ///< the first centre, or -1: the row of the largest minimum
 };
 
 CoresetSeed coreset_seed(const at::Tensor& rows, CoresetStart start, uint64_t seed);

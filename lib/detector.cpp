@@ -40,10 +40,9 @@ Detector::Detector(std::shared_ptr<const Backbone> backbone, std::shared_ptr<con
 
 std::vector<Result> Detector::score(const Embedding& embedding, Size input) const {
   if (embedding.rows.size(1) != bank_->width())
-    throw Error(ErrorCode::Incompatible,
-                "The bank's rows have " + std::to_string(bank_->width()) +
-                    " values, the network's patches " + std::to_string(embedding.rows.size(1)) +
-                    ".");
+    throw Error(ErrorCode::Incompatible, "The bank's rows have " + std::to_string(bank_->width()) +
+                                             " values, the network's patches " +
+                                             std::to_string(embedding.rows.size(1)) + ".");
   std::vector<Result> results;
   for (int64_t i = 0; i < embedding.images; ++i) {
     const at::Tensor rows = embedding.image(i);

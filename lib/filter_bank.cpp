@@ -44,8 +44,8 @@ at::Tensor gabors(bool odd) {
   std::vector<at::Tensor> kernels;
   for (int i = 0; i < kOrientations; ++i) {
     const double angle = std::numbers::pi * i / kOrientations;
-    const at::Tensor phase = (x * std::cos(angle) + y * std::sin(angle)) *
-                             (2 * std::numbers::pi / kWavelength);
+    const at::Tensor phase =
+        (x * std::cos(angle) + y * std::sin(angle)) * (2 * std::numbers::pi / kWavelength);
     at::Tensor kernel = window * (odd ? phase.sin() : phase.cos());
     kernels.push_back(kernel - window * kernel.sum());
   }
@@ -53,8 +53,7 @@ at::Tensor gabors(bool odd) {
 }
 
 at::Tensor filtered(const at::Tensor& image, const at::Tensor& kernels, int groups = 1) {
-  const at::Tensor padded =
-      at::replication_pad2d(image, {kRadius, kRadius, kRadius, kRadius});
+  const at::Tensor padded = at::replication_pad2d(image, {kRadius, kRadius, kRadius, kRadius});
   constexpr std::array<int64_t, 2> kOnes{1, 1}, kZeros{0, 0};
   return at::conv2d(padded, kernels, {}, kOnes, kZeros, kOnes, groups);
 }

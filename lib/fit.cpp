@@ -71,7 +71,8 @@ int64_t Fit::bank_rows(int64_t patches, double share) const {
   if (options_.bank_size > 0)
     rows = std::llround(share * static_cast<double>(options_.bank_size));
   else if (options_.max_bank_size > 0)
-    rows = std::min(rows, static_cast<int64_t>(share * static_cast<double>(options_.max_bank_size)));
+    rows =
+        std::min(rows, static_cast<int64_t>(share * static_cast<double>(options_.max_bank_size)));
   return std::clamp<int64_t>(rows, 1, patches);
 }
 
@@ -117,8 +118,7 @@ Calibration Fit::calibrate(const std::vector<Frame>& frames, const Monitor& moni
     const double share = static_cast<double>(seen.size()) / static_cast<double>(total);
     const Monitor part = monitor.part(static_cast<double>(fold) / static_cast<double>(folds),
                                       static_cast<double>(fold + 1) / static_cast<double>(folds));
-    const Detector detector(backbone_,
-                            std::make_shared<MemoryBank>(build_from(seen, share, part)));
+    const Detector detector(backbone_, std::make_shared<MemoryBank>(build_from(seen, share, part)));
     for (auto frame = first; frame != last; ++frame) {
       monitor.check();
       const Embedding one{frame->rows.to(backbone_->device()), 1, frame->height, frame->width};
@@ -127,8 +127,8 @@ Calibration Fit::calibrate(const std::vector<Frame>& frames, const Monitor& moni
       map_peaks.push_back(static_cast<float>(result.map_peak));
     }
   }
-  Calibration calibration = Calibration::from_scores(std::move(scores), std::move(map_peaks),
-                                                     options_.false_alarm_rate);
+  Calibration calibration =
+      Calibration::from_scores(std::move(scores), std::move(map_peaks), options_.false_alarm_rate);
   calibration.method = std::to_string(folds) + " folds, false alarm rate " +
                        std::to_string(options_.false_alarm_rate);
   return calibration;

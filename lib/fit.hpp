@@ -17,7 +17,7 @@ struct FitOptions {
   int64_t max_bank_size = 0;   ///< rows at most; 0: no limit
   int64_t bank_size = 0;       ///< rows exactly, instead of a ratio; 0: by ratio
   uint64_t seed = 0;
-  int folds = 3;               ///< of the calibration; 0: none
+  int folds = 3;                   ///< of the calibration; 0: none
   double false_alarm_rate = 0.01;  ///< normal frames at or above the threshold
 };
 

@@ -39,15 +39,16 @@ void infer(const Backbone& backbone, Size input, std::span<Request> requests) {
   const c10::InferenceMode no_gradients;
   const at::Tensor rgb = gather(input, requests).to(backbone.device());
   const auto features = backbone.features(Preprocess::normalise(rgb));
+  std::vector<Embedding> embeddings;
   for (size_t i = 0; i < requests.size(); ++i) {
-    Request& request = requests[i];
-    const Embedding embedding =
-        PatchEmbedding(settings_of(request))(slice(features, static_cast<int64_t>(i)));
-    if (request.detector)
-      request.result = std::move(request.detector->score(embedding, input).front());
-    else
-      request.fit->add(embedding, input);
+    embeddings.push_back(
+        PatchEmbedding(settings_of(requests[i]))(slice(features, static_cast<int64_t>(i))));
+    if (requests[i].detector)
+      requests[i].result = std::move(requests[i].detector->score(embeddings[i], input).front());
   }
+  // Last, so that a failed batch has added nothing and can be tried again.
+  for (size_t i = 0; i < requests.size(); ++i)
+    if (requests[i].fit) requests[i].fit->add(embeddings[i], input);
 }
 
 }  // namespace patchcore

@@ -33,8 +33,8 @@ class Loader {
 
   MemoryBank load() {
     if (text("patchcore_format") != kFormat)
-      refuse(path_, "its format is \"" + text("patchcore_format") + "\", known is \"" + kFormat +
-                        "\".");
+      refuse(path_,
+             "its format is \"" + text("patchcore_format") + "\", known is \"" + kFormat + "\".");
     MemoryBank bank;
     bank.settings = settings();
     bank.rows = matrix("bank", at::kFloat);

@@ -10,8 +10,8 @@ namespace patchcore {
 /// How a caller follows and ends long work. Both functions are called from the working thread, a
 /// few times each 100 ms at least; either may be empty.
 struct Monitor {
-  std::function<void(double)> progress;   ///< fraction done, 0..1, never falling
-  std::function<bool()> cancelled;        ///< true: stop now
+  std::function<void(double)> progress;  ///< fraction done, 0..1, never falling
+  std::function<bool()> cancelled;       ///< true: stop now
 
   /// Throws Error(Cancelled) when the caller asked to stop.
   void check() const {

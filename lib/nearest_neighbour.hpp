@@ -31,9 +31,9 @@ class NearestNeighbour {
   Neighbours search_block(const at::Tensor& queries, int64_t k) const;
 
   at::Tensor bank_;
-  at::Tensor centre_;        ///< D: the bank's mean, taken off to keep products small
-  at::Tensor centred_t_;     ///< D x K
-  at::Tensor half_norms_;    ///< K: |m - centre|^2 / 2
+  at::Tensor centre_;      ///< D: the bank's mean, taken off to keep products small
+  at::Tensor centred_t_;   ///< D x K
+  at::Tensor half_norms_;  ///< K: |m - centre|^2 / 2
 };
 
 }  // namespace patchcore

@@ -20,8 +20,8 @@ at::Tensor average(const at::Tensor& map, int size) {
 
 /// N x C x H x W -> N x width x H x W: each patch's C * size * size values adaptively averaged.
 at::Tensor pool_neighbourhood(const at::Tensor& map, int size, int width) {
-  const at::Tensor columns = at::im2col(map, {size, size}, {1, 1},
-                                        {(size - 1) / 2, (size - 1) / 2}, {1, 1});
+  const at::Tensor columns =
+      at::im2col(map, {size, size}, {1, 1}, {(size - 1) / 2, (size - 1) / 2}, {1, 1});
   return at::adaptive_avg_pool1d(columns.transpose(1, 2).contiguous(), width)
       .transpose(1, 2)
       .reshape({map.size(0), width, map.size(2), map.size(3)});
@@ -77,8 +77,8 @@ at::Tensor PatchEmbedding::adaptively_pooled(const std::vector<at::Tensor>& feat
   for (auto& layer : layers) layer = resample(layer, grid, settings_.merge);
   const at::Tensor joined = at::cat(layers, 1);
   if (closed) return joined;
-  const at::Tensor pooled = at::adaptive_avg_pool1d(
-      joined.flatten(2).transpose(1, 2).contiguous(), settings_.embedding_width);
+  const at::Tensor pooled = at::adaptive_avg_pool1d(joined.flatten(2).transpose(1, 2).contiguous(),
+                                                    settings_.embedding_width);
   return pooled.transpose(1, 2).unflatten(2, {grid[0], grid[1]});
 }
 

@@ -8,8 +8,8 @@
  *         .name = "resnet18", .weights = "resnet18.safetensors" }, &error);
  *     PatchcoreFit *fit = patchcore_fit_new (net, &(PatchcoreFitOptions) { 0 }, &error);
  *     for each frame:
- *         patchcore_preprocess_get_geometry (patchcore_fit_get_preprocess (fit), w, h, &geometry, &error);
- *         patchcore_preprocess_resize (patchcore_fit_get_preprocess (fit), &image, rgb, &error);
+ *         patchcore_preprocess_get_geometry (patchcore_fit_get_preprocess (fit), w, h, &geometry,
+ * &error); patchcore_preprocess_resize (patchcore_fit_get_preprocess (fit), &image, rgb, &error);
  *         patchcore_infer (net, geometry.width, geometry.height,
  *                          &(PatchcoreRequest) { .rgb = rgb, .fit = fit }, 1, &error);
  *     PatchcoreBank *bank = patchcore_fit_build (fit, NULL, NULL, NULL, &error);
@@ -31,12 +31,12 @@
 G_BEGIN_DECLS
 
 #if defined(PATCHCORE_COMPILATION)
-#define PATCHCORE_API __attribute__ ((visibility ("default")))
+#define PATCHCORE_API __attribute__((visibility("default")))
 #else
 #define PATCHCORE_API
 #endif
 
-#define PATCHCORE_ERROR (patchcore_error_quark ())
+#define PATCHCORE_ERROR (patchcore_error_quark())
 
 typedef enum {
   PATCHCORE_ERROR_INVALID_ARGUMENT, /* a setting or an argument makes no sense */
@@ -50,10 +50,10 @@ typedef enum {
   PATCHCORE_ERROR_CANCELLED,        /* the GCancellable was triggered */
 } PatchcoreError;
 
-PATCHCORE_API GQuark patchcore_error_quark (void);
+PATCHCORE_API GQuark patchcore_error_quark(void);
 
 /* "0.1.0" */
-PATCHCORE_API const gchar *patchcore_version (void);
+PATCHCORE_API const gchar* patchcore_version(void);
 
 /* ---- the network -------------------------------------------------------------------------- */
 
@@ -61,29 +61,29 @@ typedef struct _PatchcoreBackbone PatchcoreBackbone;
 typedef struct _PatchcoreBank PatchcoreBank;
 
 typedef struct {
-  const gchar *name;      /* "builtin", "resnet18", "resnet50", "wide_resnet50_2"; NULL: builtin */
-  const gchar *weights;   /* safetensors file; NULL for builtin */
-  const gchar *device;    /* "auto", "cpu", "cuda:N"; NULL: auto */
-  const gchar *precision; /* "auto", "fp32", "bf16", "fp16"; NULL: auto */
+  const gchar* name;      /* "builtin", "resnet18", "resnet50", "wide_resnet50_2"; NULL: builtin */
+  const gchar* weights;   /* safetensors file; NULL for builtin */
+  const gchar* device;    /* "auto", "cpu", "cuda:N"; NULL: auto */
+  const gchar* precision; /* "auto", "fp32", "bf16", "fp16"; NULL: auto */
 } PatchcoreBackboneOptions;
 
 /* Loads a network, or hands out the one that the process already has for the same options. */
-PATCHCORE_API PatchcoreBackbone *patchcore_backbone_get (const PatchcoreBackboneOptions *options,
-                                                         GError **error);
+PATCHCORE_API PatchcoreBackbone* patchcore_backbone_get(const PatchcoreBackboneOptions* options,
+                                                        GError** error);
 
 /* The network that `bank` was fitted with. `weights` (may be NULL) overrides where the bank says
  * that they are; device and precision are as in PatchcoreBackboneOptions, precision auto being the
  * bank's own. */
-PATCHCORE_API PatchcoreBackbone *patchcore_backbone_get_for_bank (PatchcoreBank *bank,
-                                                                  const gchar *weights,
-                                                                  const gchar *device,
-                                                                  const gchar *precision,
-                                                                  GError **error);
-PATCHCORE_API PatchcoreBackbone *patchcore_backbone_ref (PatchcoreBackbone *backbone);
-PATCHCORE_API void patchcore_backbone_unref (PatchcoreBackbone *backbone);
+PATCHCORE_API PatchcoreBackbone* patchcore_backbone_get_for_bank(PatchcoreBank* bank,
+                                                                 const gchar* weights,
+                                                                 const gchar* device,
+                                                                 const gchar* precision,
+                                                                 GError** error);
+PATCHCORE_API PatchcoreBackbone* patchcore_backbone_ref(PatchcoreBackbone* backbone);
+PATCHCORE_API void patchcore_backbone_unref(PatchcoreBackbone* backbone);
 
 /* Equal for two handles of one network. */
-PATCHCORE_API gconstpointer patchcore_backbone_get_id (PatchcoreBackbone *backbone);
+PATCHCORE_API gconstpointer patchcore_backbone_get_id(PatchcoreBackbone* backbone);
 
 /* ---- the memory bank ------------------------------------------------------------------------ */
 
@@ -98,13 +98,13 @@ typedef struct {
   gdouble pixel_median;    /* of the largest map value of normal frames */
 } PatchcoreBankInfo;
 
-PATCHCORE_API PatchcoreBank *patchcore_bank_load (const gchar *path, GError **error);
+PATCHCORE_API PatchcoreBank* patchcore_bank_load(const gchar* path, GError** error);
 /* Atomic: `path` holds what it held, or all of the new. Cancelled within 200 ms. */
-PATCHCORE_API gboolean patchcore_bank_save (PatchcoreBank *bank, const gchar *path,
-                                            GCancellable *cancellable, GError **error);
-PATCHCORE_API PatchcoreBank *patchcore_bank_ref (PatchcoreBank *bank);
-PATCHCORE_API void patchcore_bank_unref (PatchcoreBank *bank);
-PATCHCORE_API void patchcore_bank_get_info (PatchcoreBank *bank, PatchcoreBankInfo *info);
+PATCHCORE_API gboolean patchcore_bank_save(PatchcoreBank* bank, const gchar* path,
+                                           GCancellable* cancellable, GError** error);
+PATCHCORE_API PatchcoreBank* patchcore_bank_ref(PatchcoreBank* bank);
+PATCHCORE_API void patchcore_bank_unref(PatchcoreBank* bank);
+PATCHCORE_API void patchcore_bank_get_info(PatchcoreBank* bank, PatchcoreBankInfo* info);
 
 /* ---- preprocessing -------------------------------------------------------------------------- */
 
@@ -112,30 +112,30 @@ typedef struct _PatchcorePreprocess PatchcorePreprocess;
 
 /* Packed 8-bit RGB, rows `stride` bytes apart. */
 typedef struct {
-  const guint8 *data;
+  const guint8* data;
   guint width;
   guint height;
   gsize stride;
 } PatchcoreImage;
 
 typedef struct {
-  guint width;  /* of the network's input, pixels */
+  guint width; /* of the network's input, pixels */
   guint height;
-  gdouble x;    /* where the input lies in the frame, in fractions of it: not all with a crop */
+  gdouble x; /* where the input lies in the frame, in fractions of it: not all with a crop */
   gdouble y;
   gdouble w;
   gdouble h;
 } PatchcoreGeometry;
 
-PATCHCORE_API gboolean patchcore_preprocess_get_geometry (const PatchcorePreprocess *preprocess,
-                                                          guint frame_width, guint frame_height,
-                                                          PatchcoreGeometry *geometry,
-                                                          GError **error);
+PATCHCORE_API gboolean patchcore_preprocess_get_geometry(const PatchcorePreprocess* preprocess,
+                                                         guint frame_width, guint frame_height,
+                                                         PatchcoreGeometry* geometry,
+                                                         GError** error);
 
 /* Writes geometry.width * geometry.height * 3 bytes of RGB to `rgb`. */
-PATCHCORE_API gboolean patchcore_preprocess_resize (const PatchcorePreprocess *preprocess,
-                                                    const PatchcoreImage *frame, guint8 *rgb,
-                                                    GError **error);
+PATCHCORE_API gboolean patchcore_preprocess_resize(const PatchcorePreprocess* preprocess,
+                                                   const PatchcoreImage* frame, guint8* rgb,
+                                                   GError** error);
 
 /* ---- fitting -------------------------------------------------------------------------------- */
 
@@ -143,7 +143,7 @@ typedef struct _PatchcoreFit PatchcoreFit;
 
 /* A field that is 0 or NULL takes its default. */
 typedef struct {
-  const gchar *preset;   /* "paper", "official", "anomalib", "article"; default anomalib */
+  const gchar* preset;   /* "paper", "official", "anomalib", "article"; default anomalib */
   guint resize_width;    /* default: the preset's size and crop */
   guint resize_height;   /* 0: the shorter side becomes resize_width, the aspect is kept */
   guint crop;            /* centred square; counts only with a resize_width */
@@ -153,59 +153,59 @@ typedef struct {
 } PatchcoreFitOptions;
 
 /* fraction: 0..1. Called from the thread that builds. */
-typedef void (*PatchcoreProgressFunc) (gdouble fraction, gpointer user_data);
+typedef void (*PatchcoreProgressFunc)(gdouble fraction, gpointer user_data);
 
-PATCHCORE_API PatchcoreFit *patchcore_fit_new (PatchcoreBackbone *backbone,
-                                               const PatchcoreFitOptions *options, GError **error);
-PATCHCORE_API PatchcoreFit *patchcore_fit_ref (PatchcoreFit *fit);
-PATCHCORE_API void patchcore_fit_unref (PatchcoreFit *fit);
+PATCHCORE_API PatchcoreFit* patchcore_fit_new(PatchcoreBackbone* backbone,
+                                              const PatchcoreFitOptions* options, GError** error);
+PATCHCORE_API PatchcoreFit* patchcore_fit_ref(PatchcoreFit* fit);
+PATCHCORE_API void patchcore_fit_unref(PatchcoreFit* fit);
 /* Owned by the fit. */
-PATCHCORE_API const PatchcorePreprocess *patchcore_fit_get_preprocess (PatchcoreFit *fit);
-PATCHCORE_API guint64 patchcore_fit_get_frames (PatchcoreFit *fit);
+PATCHCORE_API const PatchcorePreprocess* patchcore_fit_get_preprocess(PatchcoreFit* fit);
+PATCHCORE_API guint64 patchcore_fit_get_frames(PatchcoreFit* fit);
 /* Coreset, neighbours and calibration of the frames so far. Cancelled within 200 ms. */
-PATCHCORE_API PatchcoreBank *patchcore_fit_build (PatchcoreFit *fit, PatchcoreProgressFunc progress,
-                                                  gpointer user_data, GCancellable *cancellable,
-                                                  GError **error);
+PATCHCORE_API PatchcoreBank* patchcore_fit_build(PatchcoreFit* fit, PatchcoreProgressFunc progress,
+                                                 gpointer user_data, GCancellable* cancellable,
+                                                 GError** error);
 
 /* ---- detecting ------------------------------------------------------------------------------ */
 
 typedef struct _PatchcoreDetector PatchcoreDetector;
 
-PATCHCORE_API PatchcoreDetector *patchcore_detector_new (PatchcoreBackbone *backbone,
-                                                         PatchcoreBank *bank, GError **error);
-PATCHCORE_API PatchcoreDetector *patchcore_detector_ref (PatchcoreDetector *detector);
-PATCHCORE_API void patchcore_detector_unref (PatchcoreDetector *detector);
+PATCHCORE_API PatchcoreDetector* patchcore_detector_new(PatchcoreBackbone* backbone,
+                                                        PatchcoreBank* bank, GError** error);
+PATCHCORE_API PatchcoreDetector* patchcore_detector_ref(PatchcoreDetector* detector);
+PATCHCORE_API void patchcore_detector_unref(PatchcoreDetector* detector);
 /* Owned by the detector. */
-PATCHCORE_API const PatchcorePreprocess *patchcore_detector_get_preprocess (
-    PatchcoreDetector *detector);
+PATCHCORE_API const PatchcorePreprocess* patchcore_detector_get_preprocess(
+    PatchcoreDetector* detector);
 
 typedef struct {
   gdouble score;            /* raw, in the preset's units */
   gdouble normalized_score; /* 0..1, 0.5 at the threshold; NaN where the bank isn't calibrated */
   gdouble peak_x;           /* centre of the worst patch, in fractions of the input */
   gdouble peak_y;
-  gdouble map_peak;         /* the largest value of the map */
-  GBytes *map;              /* map_width * map_height floats in raw units, row by row */
+  gdouble map_peak; /* the largest value of the map */
+  GBytes* map;      /* map_width * map_height floats in raw units, row by row */
   guint map_width;
   guint map_height;
 } PatchcoreResult;
 
-PATCHCORE_API void patchcore_result_clear (PatchcoreResult *result);
+PATCHCORE_API void patchcore_result_clear(PatchcoreResult* result);
 
 /* One prepared frame and who wants it: a detector, which fills `result`, or a fit, which keeps the
  * frame's patches. */
 typedef struct {
-  const guint8 *rgb;
-  PatchcoreDetector *detector;
-  PatchcoreFit *fit;
+  const guint8* rgb;
+  PatchcoreDetector* detector;
+  PatchcoreFit* fit;
   PatchcoreResult result; /* the caller clears it, also after an error */
 } PatchcoreRequest;
 
 /* One batch of frames of one input size: a single pass of the network, then each request's own
  * bank. All detectors and fits must have been made with `backbone`. A score doesn't depend on who
  * else is in the batch (1e-5 relative). */
-PATCHCORE_API gboolean patchcore_infer (PatchcoreBackbone *backbone, guint width, guint height,
-                                        PatchcoreRequest *requests, guint n_requests,
-                                        GError **error);
+PATCHCORE_API gboolean patchcore_infer(PatchcoreBackbone* backbone, guint width, guint height,
+                                       PatchcoreRequest* requests, guint n_requests,
+                                       GError** error);
 
 G_END_DECLS

@@ -43,7 +43,8 @@ Preprocess::Preprocess(const Settings& settings, int stride)
 
 InputGeometry Preprocess::geometry(Size frame) const {
   if (frame.width < 1 || frame.height < 1)
-    throw Error(ErrorCode::InvalidArgument, "A frame of " + text(frame) + " pixels has no content.");
+    throw Error(ErrorCode::InvalidArgument,
+                "A frame of " + text(frame) + " pixels has no content.");
   InputGeometry g;
   g.resized = target_.height ? Size{target_.width, target_.height}
                              : resize_shorter_side(frame, target_.width);
@@ -51,12 +52,12 @@ InputGeometry Preprocess::geometry(Size frame) const {
     g.resized = {round_to(g.resized.width, stride_), round_to(g.resized.height, stride_)};
   g.input = crop_ ? Size{crop_, crop_} : g.resized;
   if (g.input.width > g.resized.width || g.input.height > g.resized.height)
-    throw Error(ErrorCode::InvalidArgument, "A crop of " + text(g.input) +
-                                                " doesn't fit into " + text(g.resized) + ".");
-  if (g.input.width % stride_ || g.input.height % stride_)
     throw Error(ErrorCode::InvalidArgument,
-                "The input size " + text(g.input) + " is not a multiple of the backbone's stride, " +
-                    std::to_string(stride_) + ".");
+                "A crop of " + text(g.input) + " doesn't fit into " + text(g.resized) + ".");
+  if (g.input.width % stride_ || g.input.height % stride_)
+    throw Error(ErrorCode::InvalidArgument, "The input size " + text(g.input) +
+                                                " is not a multiple of the backbone's stride, " +
+                                                std::to_string(stride_) + ".");
   g.left = crop_offset(g.resized.width, g.input.width);
   g.top = crop_offset(g.resized.height, g.input.height);
   const double w = g.resized.width, h = g.resized.height;

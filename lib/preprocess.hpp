@@ -10,9 +10,9 @@ namespace patchcore {
 
 /// What a frame of one size becomes.
 struct InputGeometry {
-  Size resized;      ///< after the resize
-  Size input;        ///< after the crop: what the backbone sees
-  int left = 0;      ///< of the crop, pixels of the resized frame
+  Size resized;  ///< after the resize
+  Size input;    ///< after the crop: what the backbone sees
+  int left = 0;  ///< of the crop, pixels of the resized frame
   int top = 0;
   Rectangle region;  ///< where the input lies in the frame
 };

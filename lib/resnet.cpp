@@ -64,7 +64,10 @@ at::ScalarType scalar_type(Precision precision) {
 class ResNet::Loader {
  public:
   Loader(const BackboneOptions& options, c10::Device device)
-      : file_(options.weights), path_(options.weights), name_(options.name), device_(device),
+      : file_(options.weights),
+        path_(options.weights),
+        name_(options.name),
+        device_(device),
         type_(scalar_type(options.precision)) {}
 
   Convolution convolution(const std::string& conv, const std::string& norm, int in, int side,
@@ -73,8 +76,9 @@ class ResNet::Loader {
     if (weight.dim() != 4 || weight.size(1) != in || weight.size(2) != side ||
         weight.size(3) != side)
       refuse(conv + ".weight has another shape");
-    const at::Tensor scale = vector(norm + ".weight", weight.size(0)) /
-                             (vector(norm + ".running_var", weight.size(0)) + kBatchNormEpsilon).sqrt();
+    const at::Tensor scale =
+        vector(norm + ".weight", weight.size(0)) /
+        (vector(norm + ".running_var", weight.size(0)) + kBatchNormEpsilon).sqrt();
     const at::Tensor bias = vector(norm + ".bias", weight.size(0)) -
                             vector(norm + ".running_mean", weight.size(0)) * scale;
     const at::Tensor folded = weight * scale.reshape({-1, 1, 1, 1});

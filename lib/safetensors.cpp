@@ -19,7 +19,7 @@ using nlohmann::json;
 
 constexpr uint64_t kMaxHeader = 16u << 20;  // a header of 100,000 tensors has some 10 MB
 constexpr size_t kMaxDimensions = 8;
-constexpr size_t kChunk = 4u << 20;         // written between two looks at the monitor
+constexpr size_t kChunk = 4u << 20;  // written between two looks at the monitor
 
 struct TypeName {
   const char* name;
@@ -27,7 +27,7 @@ struct TypeName {
 };
 
 constexpr TypeName kTypes[] = {
-    {"F64", at::kDouble}, {"F32", at::kFloat}, {"F16", at::kHalf}, {"BF16", at::kBFloat16},
+    {"F64", at::kDouble}, {"F32", at::kFloat}, {"F16", at::kHalf},  {"BF16", at::kBFloat16},
     {"I64", at::kLong},   {"I32", at::kInt},   {"I16", at::kShort}, {"I8", at::kChar},
     {"U8", at::kByte},    {"BOOL", at::kBool},
 };

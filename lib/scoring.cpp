@@ -44,8 +44,7 @@ at::Tensor gaussian(double sigma, int64_t radius) {
 at::Tensor blurred(const at::Tensor& map, double sigma, Border border) {
   const auto radius = static_cast<int64_t>(4 * sigma + 0.5);  // scipy's truncation; 33 at sigma 4
   const at::Tensor kernel = gaussian(sigma, radius).to(map.device());
-  const at::Tensor rows =
-      at::conv2d(padded(map, 2, radius, border), kernel.reshape({1, 1, -1, 1}));
+  const at::Tensor rows = at::conv2d(padded(map, 2, radius, border), kernel.reshape({1, 1, -1, 1}));
   return at::conv2d(padded(rows, 3, radius, border), kernel.reshape({1, 1, 1, -1}));
 }
 
@@ -78,8 +77,7 @@ ImageScore score_image(const Settings& settings, const Neighbours& nearest, cons
       const at::Tensor own = search.search(worst.unsqueeze(0), k).rows[0];
       return {article_score(distances_to(worst, search.bank().index_select(0, own))), patch};
     }
-    case ImageScoring::Maximum:
-      break;
+    case ImageScoring::Maximum: break;
   }
   const double d = nearest.distances[patch][0].item<double>();
   return {settings.distance == Distance::SquaredL2 ? d * d : d, patch};

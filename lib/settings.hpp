@@ -21,8 +21,8 @@ enum class Interpolation { Nearest, Bilinear };
 
 /// Random projection that the coreset is chosen in.
 enum class Projection {
-  Dense128,                     ///< to 128, entries U(-1/sqrt D, 1/sqrt D); none where D = 128
-  SparseJohnsonLindenstrauss,   ///< to 4 ln N / 0.162, Li et al. 2006; none where not narrower
+  Dense128,                    ///< to 128, entries U(-1/sqrt D, 1/sqrt D); none where D = 128
+  SparseJohnsonLindenstrauss,  ///< to 4 ln N / 0.162, Li et al. 2006; none where not narrower
 };
 
 /// Where greedy k-center starts.

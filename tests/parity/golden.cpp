@@ -14,10 +14,10 @@ GoldenCase::GoldenCase(Preset preset, const std::string& file)
   options.device = "cpu";
   backbone = Backbone::get(options);
   settings.layers = {"layer2", "layer3"};
-  const at::Tensor rgb = reader.contains("test_rgb")
-                             ? reader.tensor("test_rgb")
-                             : SafetensorsReader(shared_data() / "golden/mtd-official.safetensors")
-                                   .tensor("test_rgb");
+  const at::Tensor rgb =
+      reader.contains("test_rgb")
+          ? reader.tensor("test_rgb")
+          : SafetensorsReader(shared_data() / "golden/mtd-official.safetensors").tensor("test_rgb");
   input = {static_cast<int>(rgb.size(2)), static_cast<int>(rgb.size(1))};
   embedding = PatchEmbedding(settings)(backbone->features(Preprocess::normalise(rgb)));
 }

@@ -23,8 +23,7 @@ START_TEST(covering_radius_is_that_of_the_plain_algorithm) {
   SafetensorsReader golden(shared_data() / "golden/coreset.safetensors");
   const at::Tensor points = golden.tensor("points"), index = golden.tensor("index");
   for (int64_t count : {1, 10, 100, 300}) {
-    const double radius =
-        covering_radius(points, points.index_select(0, index.slice(0, 0, count)));
+    const double radius = covering_radius(points, points.index_select(0, index.slice(0, 0, count)));
     const double expected = golden.tensor("radius")[count - 1].item<double>();
     ck_assert_double_eq_tol(radius, expected, 1e-6 * expected);
   }
