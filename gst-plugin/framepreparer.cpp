@@ -5,8 +5,14 @@ namespace gstpatchcore {
 
 FramePreparer::FramePreparer(const GstVideoInfo& info) : info_(info) {
   if (GST_VIDEO_INFO_FORMAT(&info_) == GST_VIDEO_FORMAT_RGB) return;
-  GstVideoInfo rgb;
-  gst_video_info_set_format(&rgb, GST_VIDEO_FORMAT_RGB, info.width, info.height);
+  GstVideoInfo rgb = info;
+  gst_video_info_set_interlaced_format(&rgb, GST_VIDEO_FORMAT_RGB, info.interlace_mode, info.width,
+                                       info.height);
+  // The converter takes nothing that differs in these, and setting a format clears them.
+  rgb.fps_n = info.fps_n;
+  rgb.fps_d = info.fps_d;
+  rgb.par_n = info.par_n;
+  rgb.par_d = info.par_d;
   const BufferPtr buffer(gst_buffer_new_allocate(nullptr, rgb.size, nullptr));
   if (!gst_video_frame_map(&rgb_, &rgb, buffer.get(), GST_MAP_READWRITE)) return;
   converter_.reset(gst_video_converter_new(&info_, &rgb, nullptr));
@@ -14,6 +20,10 @@ FramePreparer::FramePreparer(const GstVideoInfo& info) : info_(info) {
 
 FramePreparer::~FramePreparer() {
   if (rgb_.buffer) gst_video_frame_unmap(&rgb_);
+}
+
+bool FramePreparer::usable() const {
+  return GST_VIDEO_INFO_FORMAT(&info_) == GST_VIDEO_FORMAT_RGB || converter_;
 }
 
 PatchcoreImage FramePreparer::as_rgb(const GstVideoFrame& frame) {

@@ -18,6 +18,9 @@ class FramePreparer {
   FramePreparer(const FramePreparer&) = delete;
   FramePreparer& operator=(const FramePreparer&) = delete;
 
+  /// False: there is no conversion to RGB from this format.
+  bool usable() const;
+
   /// A job without a detector or fit. nullptr: *error is set.
   std::shared_ptr<Job> prepare(GstBuffer* buffer, const PatchcorePreprocess* preprocess,
                                GError** error);

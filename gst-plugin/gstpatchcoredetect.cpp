@@ -77,11 +77,14 @@ Stream& stream_of(GstObject* object) { return *GST_PATCHCORE_DETECT(object)->pri
 
 void src_task(gpointer data) {
   auto* self = GST_PATCHCORE_DETECT(data);
-  GST_OBJECT_LOCK(self);
-  const LiveConfig live = self->priv->live;
-  GST_OBJECT_UNLOCK(self);
   Stream& stream = *self->priv->stream;
-  const GstFlowReturn flow = stream.work(live);
+  GstFlowReturn flow = GST_FLOW_FLUSHING;
+  if (auto item = stream.next()) {
+    GST_OBJECT_LOCK(self);
+    const LiveConfig live = self->priv->live;
+    GST_OBJECT_UNLOCK(self);
+    flow = stream.send(std::move(*item), live);
+  }
   if (flow == GST_FLOW_OK) return;
 
   GST_DEBUG_OBJECT(self, "pausing: %s", gst_flow_get_name(flow));

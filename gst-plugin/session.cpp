@@ -69,7 +69,10 @@ bool Session::check_bank_location() {
   }
   if (config_.mode == Mode::Detect) return true;
   const CharPtr folder(g_path_get_dirname(config_.bank_location.c_str()));
-  if (g_access(folder.get(), W_OK) == 0) return true;
+  if (!g_file_test(folder.get(), G_FILE_TEST_IS_DIR))
+    errno = ENOTDIR;
+  else if (g_access(folder.get(), W_OK) == 0)
+    return true;
   GST_ELEMENT_ERROR(
       element_, RESOURCE, WRITE,
       ("Can't write the bank \"%s\": %s.", config_.bank_location.c_str(), g_strerror(errno)),

@@ -73,13 +73,13 @@ bool Stream::upstream_is_live() {
 
 bool Stream::set_input_caps(GstCaps* caps) {
   GstVideoInfo info;
-  if (!gst_video_info_from_caps(&info, caps)) {
-    GST_ELEMENT_ERROR(element_, STREAM, FORMAT, ("These caps can't be read as video."),
-                      ("%" GST_PTR_FORMAT, caps));
-    return false;
-  }
-  preparer_ = std::make_unique<FramePreparer>(info);
-  return true;
+  preparer_.reset();
+  if (gst_video_info_from_caps(&info, caps)) preparer_ = std::make_unique<FramePreparer>(info);
+  if (preparer_ && preparer_->usable()) return true;
+  preparer_.reset();
+  GST_ELEMENT_ERROR(element_, STREAM, FORMAT, ("These caps can't be read as video."),
+                    ("%" GST_PTR_FORMAT, caps));
+  return false;
 }
 
 bool Stream::receive_serialized(EventPtr event) {
@@ -117,11 +117,9 @@ void Stream::set_flow(GstFlowReturn flow) {
 
 // ---- src side -----------------------------------------------------------------------------------
 
-GstFlowReturn Stream::work(const LiveConfig& live) {
-  std::optional<Item> item = queue_->pop();
-  if (!item) return GST_FLOW_FLUSHING;
-  if (item->frame) return send(std::move(*item->frame), live);
-  return item->event ? send(std::move(item->event)) : send(item->query);
+GstFlowReturn Stream::send(Item item, const LiveConfig& live) {
+  if (item.frame) return send(std::move(*item.frame), live);
+  return item.event ? send(std::move(item.event)) : send(item.query);
 }
 
 GstFlowReturn Stream::send(Frame frame, const LiveConfig& live) {

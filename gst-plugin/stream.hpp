@@ -8,7 +8,8 @@
 namespace gstpatchcore {
 
 /// The element's two ends while it is PAUSED or PLAYING. receive_*() run in the sink pad's thread,
-/// work() in the src pad's task, which alone pushes; the queue is all that lies between them.
+/// next() and send() in the src pad's task, which alone pushes; the queue is all that lies between
+/// them.
 class Stream {
  public:
   Stream(GstElement* element, GstPad* sinkpad, GstPad* srcpad, Config config);
@@ -24,8 +25,10 @@ class Stream {
   void set_flushing(bool flushing);
 
   // Src side.
-  /// Handles one item. live: what to do with it. Returns what the push returned; FLUSHING to stop.
-  GstFlowReturn work(const LiveConfig& live);
+  /// Waits for the oldest item to be ready. Nothing: flushing.
+  std::optional<Item> next() { return queue_->pop(); }
+  /// Finishes and pushes it. Returns what the push returned; FLUSHING to stop.
+  GstFlowReturn send(Item item, const LiveConfig& live);
 
   /// The src side's last flow, which the next receive() returns.
   void set_flow(GstFlowReturn flow);

@@ -71,22 +71,21 @@ class PrincipalRows {
     const at::Tensor residual = rows_.slice(1, kept).square().sum(1, true).sqrt_();
     head_ = at::cat({rows_.slice(1, 0, kept), residual}, 1).contiguous();
     head_squares_ = head_.square().sum(1);
+    bound_ = at::empty_like(head_squares_);
+    is_open_ = at::empty(bound_.sizes(), bound_.options().dtype(at::kBool));
   }
 
   /// minimum[i] = min(minimum[i], |x_i - x_centre|), all squared.
-  void lower(at::Tensor& minimum, int64_t centre) const {
+  void lower(at::Tensor& minimum, int64_t centre) {
     const at::Tensor head = head_[centre];
     const double square = head_squares_[centre].item<double>();
     // |h|^2 + |c|^2 - 2 h c, less what its rounding can amount to.
-    const at::Tensor bound =
-        at::addmv(head_squares_, head_, head, 1 - kSlack, -2).add_(square * (1 - kSlack));
-    const at::Tensor open = at::nonzero(bound.lt(minimum)).flatten();
+    at::addmv_out(bound_, head_squares_, head_, head, 1 - kSlack, -2);
+    at::lt_out(is_open_, bound_.add_(square * (1 - kSlack)), minimum);
+    const at::Tensor open = at::nonzero(is_open_).flatten();
     const at::Tensor distances = (rows_.index_select(0, open) - rows_[centre]).square_().sum(1);
     minimum.index_copy_(0, open, at::minimum(minimum.index_select(0, open), distances));
   }
-
-  int64_t size() const { return rows_.size(0); }
-  at::TensorOptions options() const { return rows_.options(); }
 
  private:
   static constexpr int64_t kHead = 32;
@@ -95,6 +94,8 @@ class PrincipalRows {
   at::Tensor rows_;          ///< N x D in principal coordinates
   at::Tensor head_;          ///< N x 32
   at::Tensor head_squares_;  ///< N
+  at::Tensor bound_;         ///< N: of the squared distance to the centre in hand
+  at::Tensor is_open_;       ///< N: may that be below the running minimum
 };
 
 }  // namespace
@@ -129,7 +130,7 @@ CoresetSeed coreset_seed(const at::Tensor& rows, CoresetStart start, uint64_t se
 at::Tensor greedy_k_center(const at::Tensor& rows, int64_t count, const CoresetSeed& seed,
                            const Monitor& monitor) {
   count = std::min(count, rows.size(0));
-  const PrincipalRows points(rows);
+  PrincipalRows points(rows);
   at::Tensor minimum = seed.minimum.defined() ? seed.minimum.square()
                                               : at::full({rows.size(0)}, INFINITY, rows.options());
   at::Tensor chosen = at::empty({count}, at::kLong);

@@ -65,22 +65,36 @@ void run(const FitCommand& command) {
   summarise(bank, patches, time.count(), command.output);
 }
 
+/// Refuses a text, and says why, that CLI11's own checks would let pass.
+CLI::Validator refusing(bool (*wrong)(const std::string&), const char* why) {
+  return {[=](std::string& text) { return std::string(wrong(text) ? why : ""); }, ""};
+}
+
 void add_fit_options(CLI::App& app, FitOptions& options) {
   auto* ratio = app.add_option("--coreset-ratio", options.coreset_ratio,
                                "Share of the patches that the bank keeps, above 0, at most 1")
+                    ->type_name("R")
                     ->capture_default_str();
   app.add_option("--bank-size", options.bank_size, "Number of patches that the bank keeps")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40))
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40).description(""))
       ->type_name("K")
       ->excludes(ratio);
   app.add_option("--folds", options.folds,
                  "Parts that the images are split into to find the threshold; 0: no threshold")
-      ->check(CLI::Range(0, 1000))
+      ->check(refusing([](const std::string& text) { return text == "1"; },
+                       "one part leaves nothing to fit on"))
+      ->check(CLI::Range(0, 1000).description(""))
+      ->type_name("N")
       ->capture_default_str();
   app.add_option("--false-alarm-rate", options.false_alarm_rate,
                  "Share of normal images that may be at or above the threshold")
+      ->type_name("R")
       ->capture_default_str();
-  app.add_option("--seed", options.seed, "Of every random choice")->capture_default_str();
+  app.add_option("--seed", options.seed, "Of every random choice")
+      ->check(refusing([](const std::string& text) { return text.starts_with("-"); },
+                       "a seed is not negative"))
+      ->type_name("S")
+      ->capture_default_str();
 }
 
 }  // namespace
@@ -98,7 +112,8 @@ void add_fit(CLI::App& app) {
   add_network_options(fit, command->network);
   add_fit_options(fit, command->fit);
   fit.add_option("--batch-size", command->batch_size, "Images run at a time")
-      ->check(CLI::Range(1, 4096))
+      ->check(CLI::Range(1, 4096).description(""))
+      ->type_name("N")
       ->capture_default_str();
   fit.footer(
       "Example:\n"

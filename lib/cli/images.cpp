@@ -84,7 +84,7 @@ cv::Mat decode(const fs::path& file, int mode) {
   // libjpeg pads a cut-off file with grey and calls that a warning: it would be learnt as normal.
   const bool cut_off = complaint.find("Premature end") != std::string::npos;
   if (image.empty() || cut_off)
-    refuse(file, complaint.empty() ? "it is no image that OpenCV knows" : complaint);
+    refuse(file, complaint.empty() ? "it is no image that OpenCV can decode" : complaint);
   if (image.depth() != CV_8U) refuse(file, "its values don't fit into 8 bits");
   return image;
 }

@@ -22,20 +22,25 @@ int report(const std::string& message, int status) {
   return status;
 }
 
-/// "patchcore bank info", as far as the line named commands.
-std::string command_named(const CLI::App& app) {
-  std::string name = app.get_name();
-  for (const CLI::App* part = &app; !part->get_subcommands().empty();) {
-    part = part->get_subcommands().front();
-    name += " " + part->get_name();
-  }
-  return name;
+/// The command that the line named, "patchcore" itself where it named none.
+const CLI::App& command_named(const CLI::App& app) {
+  const auto named = app.get_subcommands();
+  return named.empty() ? app : command_named(*named.front());
+}
+
+std::string full_name(const CLI::App& command) {
+  const CLI::App* parent = command.get_parent();
+  return (parent ? full_name(*parent) + " " : "") + command.get_name();
 }
 
 int answer(const CLI::App& app, const CLI::ParseError& error) {
   if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-  return report(std::string(error.what()) + " (see " + command_named(app) + " --help)",
-                kWrongUsage);
+  const CLI::App& command = command_named(app);
+  const auto unknown = command.remaining();
+  const std::string what = command.get_require_subcommand_min() > 0 && !unknown.empty()
+                               ? "There is no command or option \"" + unknown.front() + "\""
+                               : error.what();
+  return report(what + " (see " + full_name(command) + " --help)", kWrongUsage);
 }
 
 void define(CLI::App& app) {

@@ -68,6 +68,7 @@ std::string quoted(const std::string& file) { return "\"" + file + "\""; }
 void add_network_options(CLI::App& command, NetworkOptions& options) {
   command.add_option("--backbone", options.backbone, "The network")
       ->check(CLI::IsMember(backbone_names()))
+      ->type_name("B")
       ->capture_default_str();
   command.add_option("--weights", options.weights, "Its weights, safetensors; builtin needs none")
       ->type_name("FILE");
@@ -85,7 +86,7 @@ void add_network_options(CLI::App& command, NetworkOptions& options) {
   command
       .add_option("--crop", options.crop,
                   "Side of the centred square that is kept, 0 keeps all [the preset's]")
-      ->check(CLI::Range(0, 8192))
+      ->check(CLI::Range(0, 8192).description(""))
       ->type_name("N");
   add_device_options(command, options.device);
 }

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What patchcoredetect can't use ends in one error of the right domain that names the file, and a
+// bank that is there stays as it was.
+
+#include <unistd.h>
+
+#include <fstream>
+
+#include "../check_main.hpp"
+#include "element_test.hpp"
+
+namespace {
+
+void write(const std::string& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+/// Starts the element and expects exactly one error, of this domain and code, naming `file`.
+void expect_error(const std::string& properties, GQuark domain, gint code,
+                  const std::string& file) {
+  ElementHarness h(properties);
+  ck_assert(!h.started());
+  const auto error = h.error();
+  ck_assert_ptr_nonnull(error.get());
+  ck_assert_msg(error->domain == domain && error->code == code, "got %s %d: %s",
+                g_quark_to_string(error->domain), error->code, error->message);
+  ck_assert_msg(std::string(error->message).find(file) != std::string::npos, "%s doesn't name %s",
+                error->message, file.c_str());
+  ck_assert_ptr_null(h.error().get());
+}
+
+/// The same with a bank that holds `bytes`, in modes detect and auto; the file stays as it is.
+void expect_refused_bank(const std::string& bytes) {
+  TemporaryFolder folder;
+  const std::string bank = folder.file("bank.safetensors");
+  write(bank, bytes);
+  for (const char* mode : {"detect", "auto"})
+    expect_error(std::string("mode=") + mode + " bank-location=" + bank, GST_RESOURCE_ERROR,
+                 GST_RESOURCE_ERROR_OPEN_READ, bank);
+  ck_assert(contents(bank) == bytes);
+}
+
+std::string good_bank() {
+  TemporaryFolder folder;
+  fit_bank(folder.file("bank.safetensors"));
+  return contents(folder.file("bank.safetensors"));
+}
+
+}  // namespace
+
+START_TEST(no_bank_location) {
+  for (const char* mode : {"detect", "fit", "auto"})
+    expect_error(std::string("mode=") + mode, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS,
+                 "bank-location");
+}
+END_TEST
+
+START_TEST(a_bank_that_is_not_there) {
+  TemporaryFolder folder;
+  const std::string bank = folder.file("nowhere.safetensors");
+  expect_error("bank-location=" + bank, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND, bank);
+}
+END_TEST
+
+START_TEST(a_truncated_bank) {
+  const std::string bank = good_bank();
+  expect_refused_bank(bank.substr(0, bank.size() / 2));
+}
+END_TEST
+
+START_TEST(an_empty_bank) { expect_refused_bank(""); }
+END_TEST
+
+START_TEST(a_foreign_file_as_bank) {
+  expect_refused_bank("\x89PNG\r\n\x1a\n and so on, nothing that a bank begins with");
+}
+END_TEST
+
+START_TEST(a_safetensors_file_that_is_no_bank) {
+  const std::string header = R"({"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})";
+  std::string bytes(8, '\0');
+  bytes[0] = static_cast<char>(header.size());
+  expect_refused_bank(bytes + header + "x");
+}
+END_TEST
+
+START_TEST(a_bank_of_another_network) {
+  // The same length, so that the file stays well-formed: only the network's version differs.
+  std::string bytes = good_bank();
+  const auto at = bytes.find("builtin-1");
+  ck_assert(at != std::string::npos);
+  bytes[at + 8] = '0';
+  TemporaryFolder folder;
+  const std::string bank = folder.file("bank.safetensors");
+  write(bank, bytes);
+  expect_error("bank-location=" + bank, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_SETTINGS, "builtin-0");
+  ck_assert(contents(bank) == bytes);
+}
+END_TEST
+
+START_TEST(weights_that_are_not_there) {
+  TemporaryFolder folder;
+  const std::string weights = folder.file("nowhere.safetensors");
+  expect_error("mode=fit backbone=resnet18 weights-location=" + weights +
+                   " bank-location=" + folder.file("bank"),
+               GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND, weights);
+}
+END_TEST
+
+START_TEST(weights_that_are_none) {
+  TemporaryFolder folder;
+  const std::string weights = folder.file("weights.safetensors");
+  write(weights, "no weights");
+  expect_error("mode=fit backbone=resnet18 weights-location=" + weights +
+                   " bank-location=" + folder.file("bank"),
+               GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_OPEN_READ, weights);
+}
+END_TEST
+
+START_TEST(a_backbone_that_needs_weights_and_gets_none) {
+  TemporaryFolder folder;
+  expect_error("mode=fit backbone=resnet18 bank-location=" + folder.file("bank"),
+               GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND, "resnet18");
+}
+END_TEST
+
+START_TEST(a_folder_that_the_bank_cannot_be_written_to) {
+  // A path below a file can't be written by root either.
+  TemporaryFolder folder;
+  write(folder.file("file"), "");
+  const std::string bank = folder.file("file") + "/bank.safetensors";
+  for (const char* mode : {"fit", "auto"})
+    expect_error(std::string("mode=") + mode + " bank-location=" + bank, GST_RESOURCE_ERROR,
+                 GST_RESOURCE_ERROR_WRITE, bank);
+}
+END_TEST
+
+START_TEST(a_device_that_is_not_there) {
+  TemporaryFolder folder;
+  expect_error("mode=fit device=cuda:99 bank-location=" + folder.file("bank"), GST_LIBRARY_ERROR,
+               GST_LIBRARY_ERROR_INIT, "CUDA");
+  expect_error("mode=fit device=toaster bank-location=" + folder.file("bank"), GST_RESOURCE_ERROR,
+               GST_RESOURCE_ERROR_SETTINGS, "toaster");
+}
+END_TEST
+
+START_TEST(a_crop_that_does_not_fit) {
+  TemporaryFolder folder;
+  expect_error("mode=fit input-size=64 crop=128 bank-location=" + folder.file("bank"),
+               GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, "128x128");
+}
+END_TEST
+
+START_TEST(a_fit_without_a_frame) {
+  TemporaryFolder folder;
+  const std::string bank = folder.file("bank.safetensors");
+  write(bank, "what was there before");
+  ElementHarness h("mode=fit bank-location=" + bank);
+  gst_harness_push_event(h.get(), gst_event_new_eos());
+  const auto error = h.error(60 * GST_SECOND);
+  ck_assert_ptr_nonnull(error.get());
+  ck_assert_str_eq(g_quark_to_string(error->domain), "gst-stream-error-quark");
+  ck_assert(std::string(error->message).find(bank) != std::string::npos);
+  ck_assert(contents(bank) == "what was there before");
+}
+END_TEST
+
+START_TEST(a_libtorch_that_cannot_be_loaded) {
+  // Found before the real one, and no library: as a broken installation has it. The test forks, so
+  // the variable is this test's own, and the loader reads it in the child that is started.
+  TemporaryFolder folder;
+  write(folder.file("libtorch_cpu.so"), "not a library");
+  const std::string command =
+      "env LD_LIBRARY_PATH=" + folder.path().string() +
+      " gst-launch-1.0 videotestsrc num-buffers=1 ! patchcoredetect mode=fit bank-location=" +
+      folder.file("bank") + " ! fakesink";
+  gchar *out = nullptr, *err = nullptr;
+  gint status = 0;
+  ck_assert(g_spawn_command_line_sync(command.c_str(), &out, &err, &status, nullptr));
+  const std::string said = std::string(out) + err;
+  g_free(out);
+  g_free(err);
+  ck_assert_int_ne(status, 0);
+  ck_assert_msg(said.find("libtorch_cpu.so") != std::string::npos, "%s", said.c_str());
+  ck_assert_msg(said.find("can't be loaded") != std::string::npos, "%s", said.c_str());
+}
+END_TEST
+
+START_TEST(gst_inspect_works_without_libtorch) {
+  TemporaryFolder folder;
+  write(folder.file("libtorch_cpu.so"), "not a library");
+  const std::string command = "env LD_LIBRARY_PATH=" + folder.path().string() +
+                              " GST_REGISTRY=" + folder.file("registry.bin") +
+                              " gst-inspect-1.0 patchcoredetect";
+  gchar* out = nullptr;
+  gint status = -1;
+  ck_assert(g_spawn_command_line_sync(command.c_str(), &out, nullptr, &status, nullptr));
+  ck_assert_int_eq(status, 0);
+  ck_assert(std::string(out).find("Filter/Analyzer/Video") != std::string::npos);
+  g_free(out);
+}
+END_TEST
+
+int main(int argc, char** argv) {
+  gst_init(&argc, &argv);
+  Suite* suite = suite_create("bad input");
+  TCase* tests = tcase_create("bad input");
+  tcase_set_timeout(tests, 120);
+  tcase_add_test(tests, no_bank_location);
+  tcase_add_test(tests, a_bank_that_is_not_there);
+  tcase_add_test(tests, a_truncated_bank);
+  tcase_add_test(tests, an_empty_bank);
+  tcase_add_test(tests, a_foreign_file_as_bank);
+  tcase_add_test(tests, a_safetensors_file_that_is_no_bank);
+  tcase_add_test(tests, a_bank_of_another_network);
+  tcase_add_test(tests, weights_that_are_not_there);
+  tcase_add_test(tests, weights_that_are_none);
+  tcase_add_test(tests, a_backbone_that_needs_weights_and_gets_none);
+  tcase_add_test(tests, a_folder_that_the_bank_cannot_be_written_to);
+  tcase_add_test(tests, a_device_that_is_not_there);
+  tcase_add_test(tests, a_crop_that_does_not_fit);
+  tcase_add_test(tests, a_fit_without_a_frame);
+  tcase_add_test(tests, a_libtorch_that_cannot_be_loaded);
+  tcase_add_test(tests, gst_inspect_works_without_libtorch);
+  suite_add_tcase(suite, tests);
+  return run_suite(suite);
+}
