@@ -2,6 +2,7 @@
 #include "backbone.hpp"
 
 #include <glib.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -43,8 +44,12 @@ void check_weights(const BackboneOptions& options) {
   if (options.weights.empty())
     throw Error(ErrorCode::NotFound,
                 "The backbone " + options.name + " needs a file with its weights; none was named.");
-  if (!std::filesystem::exists(options.weights))
+  std::error_code error;
+  const auto status = std::filesystem::status(options.weights, error);
+  if (status.type() == std::filesystem::file_type::not_found)
     throw Error(ErrorCode::NotFound, "There is no weights file \"" + options.weights + "\".");
+  if (!std::filesystem::is_regular_file(status))  // a FIFO would be waited for
+    throw Error(ErrorCode::OpenRead, "\"" + options.weights + "\" is not a file of weights.");
 }
 
 std::shared_ptr<const Backbone> make(const BackboneOptions& options, c10::Device device) {
@@ -56,8 +61,13 @@ std::shared_ptr<const Backbone> make(const BackboneOptions& options, c10::Device
 std::string file_identity(const std::string& path) {
   std::error_code error;
   const auto canonical = std::filesystem::weakly_canonical(path, error);
-  const auto time = std::filesystem::last_write_time(path, error).time_since_epoch().count();
-  return canonical.string() + "\n" + std::to_string(time);
+  struct stat now {};
+  ::stat(path.c_str(), &now);
+  std::string identity = canonical.string();
+  // The change time too: archives and copies set the other one.
+  for (const timespec& time : {now.st_mtim, now.st_ctim})
+    identity += "\n" + std::to_string(time.tv_sec) + "." + std::to_string(time.tv_nsec);
+  return identity + "\n" + std::to_string(now.st_ino);
 }
 
 std::string cache_key(const BackboneOptions& options, c10::Device device) {

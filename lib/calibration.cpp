@@ -22,8 +22,10 @@ double median(const std::vector<float>& ascending) {
 
 double squash(double value, double threshold, double median) {
   // Normal frames that all score the same leave no unit; the threshold itself is one then.
+  // It is only just above their score, see from_scores().
   double unit = threshold - median;
-  if (!(unit > 0)) unit = std::max(std::abs(threshold), std::numeric_limits<double>::min());
+  if (!(unit > 1e-6 * std::abs(threshold)))
+    unit = std::max(std::abs(threshold), std::numeric_limits<double>::min());
   const double z = (value - threshold) / unit;
   return 0.5 + 0.5 * z / (1 + std::abs(z));
 }

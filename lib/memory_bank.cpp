@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "device.hpp"
 #include "safetensors.hpp"
 #include "version.hpp"
 
@@ -41,7 +42,7 @@ class Loader {
     bank.neighbours = matrix("neighbours", at::kLong);
     bank.weights_id = text("weights_id");
     bank.weights_location = text("weights_location");
-    bank.precision = text("precision");
+    bank.precision = precision();
     bank.seed = number<uint64_t>("seed");
     bank.frames = number<int64_t>("frames");
     check(bank);
@@ -80,6 +81,15 @@ class Loader {
     }
   }
 
+  std::string precision() const {
+    try {
+      return nick(parse_precision(text("precision")));
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::InvalidArgument) throw;
+      refuse(path_, error.what());
+    }
+  }
+
   at::Tensor matrix(const std::string& name, at::ScalarType type) {
     at::Tensor value = file_.tensor(name);
     if (value.dim() != 2 || value.scalar_type() != type || value.numel() == 0)
@@ -102,6 +112,8 @@ class Loader {
       refuse(path_, "its neighbours belong to another number of rows.");
     if (n.min().item<int64_t>() < 0 || n.max().item<int64_t>() >= bank.size())
       refuse(path_, "its neighbours name rows that aren't there.");
+    if (!n.select(1, 0).equal(at::arange(bank.size())))
+      refuse(path_, "its neighbours don't begin with the row itself.");
     if (bank.frames < 0) refuse(path_, "its number of frames is negative.");
   }
 

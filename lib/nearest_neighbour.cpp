@@ -9,6 +9,8 @@ namespace patchcore {
 namespace {
 
 constexpr int64_t kBlockValues = 8 << 20;  // products held at once: 32 MB
+// Candidates beyond the k: fp32 products can't tell which of rows that hardly differ is nearest.
+constexpr int64_t kSpare = 7;
 
 /// |q - m|^2 of each query and its k rows, without cancellation. queries Q x D, rows Q x k.
 at::Tensor exact_squares(const at::Tensor& queries, const at::Tensor& bank,
@@ -41,13 +43,13 @@ Neighbours NearestNeighbour::search(const at::Tensor& queries, int64_t k) const 
 Neighbours NearestNeighbour::search_block(const at::Tensor& queries, int64_t k) const {
   // |q - m|^2 / 2 = |q|^2 / 2 + (|m|^2 / 2 - q m): the bracket alone orders the rows.
   const at::Tensor order = at::addmm(half_norms_, queries - centre_, centred_t_, 1, -1);
-  at::Tensor rows = k == 1 ? order.argmin(1, /*keepdim=*/true)
-                           : std::get<1>(order.topk(k, 1, /*largest=*/false, /*sorted=*/false));
+  const int64_t candidates = std::min(k + kSpare, size());
+  at::Tensor rows = std::get<1>(order.topk(candidates, 1, /*largest=*/false, /*sorted=*/false));
   // Rows ascending first, so that the stable sort by distance leaves ties to the lower row.
   rows = std::get<0>(rows.sort(1));
   auto [squares, by_distance] =
       exact_squares(queries, bank_, rows).sort(/*stable=*/true, 1, /*descending=*/false);
-  return {squares.sqrt_(), rows.gather(1, by_distance)};
+  return {squares.slice(1, 0, k).sqrt(), rows.gather(1, by_distance.slice(1, 0, k))};
 }
 
 at::Tensor NearestNeighbour::own_neighbours(int64_t k) const {

@@ -18,14 +18,16 @@ struct Architecture {
   const char* name;
   std::array<int, kStages> blocks;
   bool bottleneck;
+  int width;  ///< channels inside a block of the first stage
 
+  int inner(int stage) const { return width << stage; }
   int channels(int stage) const { return (bottleneck ? 256 : 64) << stage; }
 };
 
 constexpr std::array<Architecture, 3> kArchitectures{{
-    {"resnet18", {2, 2, 2, 2}, false},
-    {"resnet50", {3, 4, 6, 3}, true},
-    {"wide_resnet50_2", {3, 4, 6, 3}, true},
+    {"resnet18", {2, 2, 2, 2}, false, 64},
+    {"resnet50", {3, 4, 6, 3}, true, 64},
+    {"wide_resnet50_2", {3, 4, 6, 3}, true, 128},
 }};
 
 const Architecture& architecture(const std::string& name) {
@@ -59,8 +61,7 @@ at::ScalarType scalar_type(Precision precision) {
 
 }  // namespace
 
-/// Reads parameters by torchvision's names; shapes follow from the file and are checked as the
-/// layers are put together.
+/// Reads parameters by torchvision's names; their shapes must be those of the architecture.
 class ResNet::Loader {
  public:
   Loader(const BackboneOptions& options, c10::Device device)
@@ -70,58 +71,54 @@ class ResNet::Loader {
         device_(device),
         type_(scalar_type(options.precision)) {}
 
-  Convolution convolution(const std::string& conv, const std::string& norm, int in, int side,
-                          int stride) {
-    const at::Tensor weight = parameter(conv + ".weight");
-    if (weight.dim() != 4 || weight.size(1) != in || weight.size(2) != side ||
-        weight.size(3) != side)
-      refuse(conv + ".weight has another shape");
+  Convolution convolution(const std::string& conv, const std::string& norm, int in, int out,
+                          int side, int stride) {
+    const at::Tensor weight = parameter(conv + ".weight", {out, in, side, side});
+    const at::Tensor variance = parameter(norm + ".running_var", {out});
+    if (variance.lt(0).any().item<bool>()) refuse(norm + ".running_var is negative");
     const at::Tensor scale =
-        vector(norm + ".weight", weight.size(0)) /
-        (vector(norm + ".running_var", weight.size(0)) + kBatchNormEpsilon).sqrt();
-    const at::Tensor bias = vector(norm + ".bias", weight.size(0)) -
-                            vector(norm + ".running_mean", weight.size(0)) * scale;
+        parameter(norm + ".weight", {out}) / (variance + kBatchNormEpsilon).sqrt();
+    const at::Tensor bias =
+        parameter(norm + ".bias", {out}) - parameter(norm + ".running_mean", {out}) * scale;
     const at::Tensor folded = weight * scale.reshape({-1, 1, 1, 1});
-    return {folded.to(device_, type_).contiguous(at::MemoryFormat::ChannelsLast),
-            bias.to(device_, type_), stride};
+    return {rounded(folded, conv + ".weight").contiguous(at::MemoryFormat::ChannelsLast),
+            rounded(bias, norm + ".bias"), stride};
   }
 
-  /// in: channels that come in, and on return those that go out.
-  Block block(const std::string& prefix, bool bottleneck, int stride, int& in) {
+  /// in: channels that come in.
+  Block block(const std::string& prefix, const Architecture& net, int stage, int stride, int in) {
     Block block;
+    const int out = net.channels(stage);
+    const int convolutions = net.bottleneck ? 3 : 2;
+    const int strided = net.bottleneck ? 1 : 0;
     int channels = in;
-    const int convolutions = bottleneck ? 3 : 2;
-    const int strided = bottleneck ? 1 : 0;
     for (int i = 0; i < convolutions; ++i) {
       const std::string n = std::to_string(i + 1);
-      const int side = bottleneck && i != 1 ? 1 : 3;
-      block.path.push_back(convolution(prefix + ".conv" + n, prefix + ".bn" + n, channels, side,
-                                       i == strided ? stride : 1));
-      channels = static_cast<int>(block.path.back().weight.size(0));
+      const int side = net.bottleneck && i != 1 ? 1 : 3;
+      const int next = i + 1 == convolutions ? out : net.inner(stage);
+      block.path.push_back(convolution(prefix + ".conv" + n, prefix + ".bn" + n, channels, next,
+                                       side, i == strided ? stride : 1));
+      channels = next;
     }
-    if (stride != 1 || channels != in)
+    if (stride != 1 || in != out)
       block.shortcut.push_back(
-          convolution(prefix + ".downsample.0", prefix + ".downsample.1", in, 1, stride));
-    in = channels;
+          convolution(prefix + ".downsample.0", prefix + ".downsample.1", in, out, 1, stride));
     return block;
   }
 
-  void check_channels(const std::string& stage, int got, int expected) const {
-    if (got != expected) refuse(stage + " has " + std::to_string(got) + " channels");
-  }
-
  private:
-  at::Tensor parameter(const std::string& name) {
+  at::Tensor parameter(const std::string& name, at::IntArrayRef shape) {
     if (!file_.contains(name)) refuse(name + " is missing");
     const at::Tensor value = file_.tensor(name).to(at::kDouble);
+    if (value.sizes() != shape) refuse(name + " has another shape");
     if (!value.isfinite().all().item<bool>()) refuse(name + " holds NaN or infinity");
     return value;
   }
 
-  at::Tensor vector(const std::string& name, int64_t length) {
-    at::Tensor value = parameter(name);
-    if (value.dim() != 1 || value.size(0) != length) refuse(name + " has another shape");
-    return value;
+  at::Tensor rounded(const at::Tensor& folded, const std::string& name) const {
+    const at::Tensor value = folded.to(type_);
+    if (!value.isfinite().all().item<bool>()) refuse(name + " is too large");
+    return value.to(device_);
   }
 
   [[noreturn]] void refuse(const std::string& why) const {
@@ -145,14 +142,15 @@ ResNet::ResNet(const BackboneOptions& options, c10::Device device, std::string w
       type_(scalar_type(options.precision)) {
   const Architecture& net = architecture(options.name);
   Loader loader(options, device);
-  stem_ = loader.convolution("conv1", "bn1", 3, 7, 2);
+  stem_ = loader.convolution("conv1", "bn1", 3, 64, 7, 2);
   int channels = 64;
   for (int stage = 0; stage_name(stage) <= layers().back().name && stage < kStages; ++stage) {
     std::vector<Block> blocks;
-    for (int i = 0; i < net.blocks[stage]; ++i)
-      blocks.push_back(loader.block(stage_name(stage) + "." + std::to_string(i), net.bottleneck,
+    for (int i = 0; i < net.blocks[stage]; ++i) {
+      blocks.push_back(loader.block(stage_name(stage) + "." + std::to_string(i), net, stage,
                                     i == 0 && stage > 0 ? 2 : 1, channels));
-    loader.check_channels(stage_name(stage), channels, net.channels(stage));
+      channels = net.channels(stage);
+    }
     stages_.push_back(std::move(blocks));
     wanted_.push_back(std::any_of(layers().begin(), layers().end(), [&](const FeatureLayer& l) {
       return l.name == stage_name(stage);

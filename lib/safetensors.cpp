@@ -56,7 +56,11 @@ SafetensorsReader::SafetensorsReader(const fs::path& path) : path_(path) {
   if (!file_) refuse(std::strerror(errno) + std::string("."));
   file_size_ = static_cast<uint64_t>(file_.tellg());
 
-  const json header = json::parse(read_header(), nullptr, /*allow_exceptions=*/false);
+  const std::string text = read_header();
+  // The parser takes a zero byte for the end and would leave the rest unread.
+  const json header = text.find('\0') == std::string::npos
+                          ? json::parse(text, nullptr, /*allow_exceptions=*/false)
+                          : json();
   if (!header.is_object()) refuse("its header is not a JSON object.");
   for (const auto& [name, value] : header.items()) {
     if (name != "__metadata__") {
@@ -92,8 +96,13 @@ SafetensorsReader::Entry SafetensorsReader::parse_entry(const std::string& name,
   const json& value = *static_cast<const json*>(raw);
   const std::string at = "the tensor \"" + name + "\" ";
   if (!value.is_object()) refuse(at + "is no object.");
-  const json type = value.value("dtype", json()), shape = value.value("shape", json()),
-             span = value.value("data_offsets", json());
+  // Not value(), which copies: a copy of nested arrays recurses, and the stack is finite.
+  static const json kNone;
+  const auto member = [&](const char* key) -> const json& {
+    const auto found = value.find(key);
+    return found == value.end() ? kNone : *found;
+  };
+  const json &type = member("dtype"), &shape = member("shape"), &span = member("data_offsets");
   auto known = std::find_if(std::begin(kTypes), std::end(kTypes),
                             [&](const TypeName& t) { return type == t.name; });
   if (known == std::end(kTypes)) refuse(at + "has an unknown type.");
@@ -103,11 +112,14 @@ SafetensorsReader::Entry SafetensorsReader::parse_entry(const std::string& name,
     refuse(at + "has no sensible data_offsets.");
 
   Entry entry{known->type, {}, 0, c10::elementSize(known->type)};
+  auto stride = static_cast<int64_t>(entry.bytes);  // which a side of 0 doesn't end
   for (const auto& side : shape) {
     if (!side.is_number_unsigned()) refuse(at + "has no sensible shape.");
     const auto length = side.get<uint64_t>();
-    if (length > file_size_ || __builtin_mul_overflow(entry.bytes, length, &entry.bytes))
+    if (length > file_size_ ||
+        __builtin_mul_overflow(stride, std::max<uint64_t>(length, 1), &stride))
       refuse(at + "is larger than the file.");
+    entry.bytes *= length;
     entry.shape.push_back(static_cast<int64_t>(length));
   }
   const auto begin = span[0].get<uint64_t>(), end = span[1].get<uint64_t>();
@@ -211,8 +223,19 @@ class AtomicFile {
   bool committed_ = false;
 };
 
+using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
+
+/// Those of wide elements first, as Python's package has it, so that all of them are aligned.
+NamedTensors in_file_order(const std::map<std::string, at::Tensor>& tensors) {
+  NamedTensors ordered(tensors.begin(), tensors.end());
+  std::stable_sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) {
+    return a.second.element_size() > b.second.element_size();
+  });
+  return ordered;
+}
+
 std::string make_header(const std::map<std::string, std::string>& metadata,
-                        const std::map<std::string, at::Tensor>& tensors) {
+                        const NamedTensors& tensors) {
   json header = json::object();
   header["__metadata__"] = metadata;
   uint64_t offset = 0;
@@ -233,7 +256,8 @@ std::string make_header(const std::map<std::string, std::string>& metadata,
 
 void write_safetensors(const fs::path& path, const std::map<std::string, std::string>& metadata,
                        const std::map<std::string, at::Tensor>& tensors, const Monitor& monitor) {
-  const std::string header = make_header(metadata, tensors);
+  const NamedTensors ordered = in_file_order(tensors);
+  const std::string header = make_header(metadata, ordered);
   std::array<char, 8> length;
   for (size_t i = 0; i < length.size(); ++i)
     length[i] = static_cast<char>(static_cast<uint64_t>(header.size()) >> 8 * i);
@@ -241,7 +265,7 @@ void write_safetensors(const fs::path& path, const std::map<std::string, std::st
   AtomicFile file(path);
   file.write(length.data(), length.size());
   file.write(header.data(), header.size());
-  for (const auto& [name, tensor] : tensors) {
+  for (const auto& [name, tensor] : ordered) {
     const at::Tensor host = tensor.cpu().contiguous();
     const char* data = static_cast<const char*>(host.data_ptr());
     for (size_t done = 0; done < host.nbytes(); done += kChunk) {

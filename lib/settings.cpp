@@ -198,6 +198,15 @@ void visit(S& s, Visitor&& field) {
   field("map_sigma", s.map_sigma, 0.0, 100.0);
 }
 
+/// What no single entry shows.
+void check_together(const Settings& s) {
+  const auto refuse = [](const std::string& what) { throw Error(ErrorCode::OpenRead, what); };
+  if (s.patch_size % 2 == 0) refuse("The entry \"patch_size\" is wrong: a patch without a centre.");
+  if (s.neighbourhood == Neighbourhood::AdaptivePool &&
+      (s.layer_width == 0 || s.embedding_width == 0))
+    refuse("The entries \"layer_width\" and \"embedding_width\" are wrong: nothing is left.");
+}
+
 Settings official() {
   Settings s;
   s.preset = Preset::Official;
@@ -240,6 +249,7 @@ std::map<std::string, std::string> Settings::to_metadata() const {
 Settings Settings::from_metadata(const std::map<std::string, std::string>& metadata) {
   Settings settings;
   visit(settings, Reader{metadata});
+  check_together(settings);
   return settings;
 }
 

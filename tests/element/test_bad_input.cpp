@@ -7,7 +7,7 @@
 #include <fstream>
 
 #include "../check_main.hpp"
-#include "element_test.hpp"
+#include "../element_test.hpp"
 
 namespace {
 

@@ -2,7 +2,7 @@
 // patchcoredetect by itself, in GstHarness: what it does with frames, events and queries.
 
 #include "../check_main.hpp"
-#include "element_test.hpp"
+#include "../element_test.hpp"
 
 namespace {
 

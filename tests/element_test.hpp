@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "../../gst-plugin/gstpatchcoremeta.h"
+#include "../gst-plugin/gstpatchcoremeta.h"
 
-/// A folder that goes with its owner.
+/// A folder that goes with its owner, in the process that made it: tests are forked.
 class TemporaryFolder {
  public:
   TemporaryFolder();
@@ -21,6 +21,7 @@ class TemporaryFolder {
 
  private:
   std::filesystem::path path_;
+  int owner_;
 };
 
 struct HarnessTeardown {

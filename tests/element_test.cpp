@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "element_test.hpp"
 
+#include <unistd.h>
+
 #include <cstdlib>
 #include <fstream>
 #include <random>
@@ -17,9 +19,12 @@ constexpr const char* kCaps = "video/x-raw,format=GRAY8,width=128,height=128,fra
 TemporaryFolder::TemporaryFolder() {
   std::string pattern = (std::filesystem::temp_directory_path() / "patchcore-XXXXXX").string();
   path_ = g_mkdtemp(pattern.data());
+  owner_ = getpid();
 }
 
-TemporaryFolder::~TemporaryFolder() { std::filesystem::remove_all(path_); }
+TemporaryFolder::~TemporaryFolder() {
+  if (owner_ == getpid()) std::filesystem::remove_all(path_);
+}
 
 GstBuffer* make_frame(guint index, bool defect) {
   GstBuffer* buffer = gst_buffer_new_allocate(nullptr, kSide * kSide, nullptr);

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// From a bank to verdicts, with the built-in network.
+
+#include "station.hpp"
+
+using namespace station;
+
+namespace {
+
+void assert_incompatible(MemoryBank bank, const std::vector<std::string>& both) {
+  assert_refused(ErrorCode::Incompatible, both, both[0], [&] { detector_of(std::move(bank)); });
+}
+
+}  // namespace
+
+START_TEST(a_foreign_patch_scores_above_every_normal_frame_in_every_preset) {
+  for (const Preset preset : {Preset::Paper, Preset::Official, Preset::Anomalib, Preset::Article}) {
+    Settings s = Settings::from_preset(preset);
+    s.resize = {kInput.width, kInput.height};
+    s.crop = 0;
+    Fit fit(builtin(), s, {});
+    add_normal(fit);
+    const Detector detector = detector_of(fit.build());
+    double worst = 0;
+    for (int i = 20; i < 26; ++i) worst = std::max(worst, score(detector, normal(i)).score);
+    for (int i = 20; i < 23; ++i) ck_assert_double_gt(score(detector, defective(i)).score, worst);
+  }
+}
+END_TEST
+
+START_TEST(the_peak_and_the_maps_maximum_are_at_the_foreign_patch) {
+  const Detector detector = detector_of(built());
+  const Result result = score(detector, defective(20));
+  ck_assert_double_ge(result.peak_x * kInput.width, 56 - 8);
+  ck_assert_double_le(result.peak_x * kInput.width, 72 + 8);
+  ck_assert_double_ge(result.peak_y * kInput.height, 24 - 8);
+  ck_assert_double_le(result.peak_y * kInput.height, 40 + 8);
+  ck_assert((result.map.sizes() == at::IntArrayRef{kInput.height, kInput.width}));
+  ck_assert_double_eq(result.map_peak, result.map.max().item<double>());
+  const int64_t at = result.map.argmax().item<int64_t>();
+  ck_assert_int_ge(at % kInput.width, 48);
+  ck_assert_int_lt(at % kInput.width, 80);
+  ck_assert_int_ge(at / kInput.width, 16);
+  ck_assert_int_lt(at / kInput.width, 48);
+}
+END_TEST
+
+START_TEST(the_calibrated_verdict_tells_the_foreign_patch_from_normal_frames) {
+  const Detector detector = detector_of(built());
+  ck_assert_uint_eq(detector.bank().calibration.scores.size(), kFrames);
+  ck_assert_double_gt(score(detector, defective(20)).normalized_score, 0.5);
+  ck_assert_double_lt(score(detector, normal(0)).normalized_score, 0.5);
+}
+END_TEST
+
+START_TEST(a_frame_of_the_fit_scores_0_against_all_of_its_patches) {
+  FitOptions options;
+  options.coreset_ratio = 1;
+  const Detector detector = detector_of(built(options));
+  for (int i = 0; i < kFrames; ++i) ck_assert_double_eq(score(detector, normal(i)).score, 0);
+}
+END_TEST
+
+START_TEST(a_bank_of_another_network_is_refused_with_both_names) {
+  MemoryBank bank = built();
+  bank.settings.backbone = "resnet18";
+  assert_incompatible(bank, {"resnet18", "builtin"});
+}
+END_TEST
+
+START_TEST(a_bank_of_other_weights_is_refused_with_both_ids) {
+  MemoryBank bank = built();
+  bank.weights_id = "0123abcd";
+  assert_incompatible(bank, {"0123abcd", builtin()->weights_id()});
+}
+END_TEST
+
+START_TEST(a_bank_of_other_layers_is_refused_with_both_lists) {
+  MemoryBank bank = built();
+  bank.settings.layers = {"layer2", "layer3"};
+  assert_incompatible(bank, {"layer2, layer3", "fine, coarse"});
+}
+END_TEST
+
+START_TEST(a_bank_of_another_width_is_refused_with_both_widths) {
+  MemoryBank bank = built();
+  const std::string width = std::to_string(bank.width());
+  bank.rows = at::cat({bank.rows, bank.rows}, 1);
+  const Detector detector = detector_of(bank);
+  assert_refused(ErrorCode::Incompatible, {width, std::to_string(bank.rows.size(1))}, "width",
+                 [&] { score(detector, normal(9)); });
+}
+END_TEST
+
+START_TEST(one_batch_serves_detectors_and_fits_together) {
+  const Detector coarse = detector_of(built({.coreset_ratio = 0.01}));
+  const Detector fine = detector_of(built({.coreset_ratio = 0.5}));
+  Fit fit(builtin(), settings(), {});
+  const Picture bad = defective(20), good = normal(4);
+  std::vector<Request> requests{{bad.data(), &coarse, nullptr, {}},
+                                {good.data(), nullptr, &fit, {}},
+                                {bad.data(), &fine, nullptr, {}},
+                                {good.data(), &coarse, nullptr, {}}};
+  infer(*builtin(), kInput, requests);
+  ck_assert_int_eq(fit.frames(), 1);
+  for (const int i : {0, 2, 3}) {
+    const Picture& picture = i == 3 ? good : bad;
+    const double alone = score(i == 2 ? fine : coarse, picture).score;
+    ck_assert_double_eq_tol(requests[i].result.score, alone, 1e-5 * alone);
+  }
+}
+END_TEST
+
+START_TEST(scores_and_maps_do_not_depend_on_the_batch) {
+  const Detector detector = detector_of(built());
+  std::vector<Picture> pictures;
+  for (int i = 0; i < 7; ++i) pictures.push_back(i % 2 ? defective(30 + i) : normal(30 + i));
+  std::vector<Request> requests;
+  for (const Picture& picture : pictures)
+    requests.push_back({picture.data(), &detector, nullptr, {}});
+  infer(*builtin(), kInput, requests);
+  for (size_t i = 0; i < pictures.size(); ++i) {
+    const Result alone = score(detector, pictures[i]);
+    const Result& together = requests[i].result;
+    ck_assert_double_eq_tol(together.score, alone.score, 1e-5 * alone.score);
+    ck_assert_double_le(relative_error(together.map, alone.map), 1e-5);
+    ck_assert_double_eq(together.peak_x, alone.peak_x);
+    ck_assert_double_eq(together.peak_y, alone.peak_y);
+  }
+}
+END_TEST
+
+START_TEST(a_saved_bank_scores_as_the_one_in_memory) {
+  const TemporaryFolder folder;
+  const MemoryBank bank = built();
+  bank.save(folder / "bank");
+  const Detector before = detector_of(bank), after = detector_of(MemoryBank::load(folder / "bank"));
+  const Result a = score(before, defective(20)), b = score(after, defective(20));
+  ck_assert_double_eq(a.score, b.score);
+  ck_assert_double_eq(a.normalized_score, b.normalized_score);
+  ck_assert(a.map.equal(b.map));
+}
+END_TEST
+
+int main() {
+  Suite* suite = suite_create("detector");
+  TCase* tests = tcase_create("detector");
+  tcase_set_timeout(tests, 60);
+  tcase_add_test(tests, a_foreign_patch_scores_above_every_normal_frame_in_every_preset);
+  tcase_add_test(tests, the_peak_and_the_maps_maximum_are_at_the_foreign_patch);
+  tcase_add_test(tests, the_calibrated_verdict_tells_the_foreign_patch_from_normal_frames);
+  tcase_add_test(tests, a_frame_of_the_fit_scores_0_against_all_of_its_patches);
+  tcase_add_test(tests, a_bank_of_another_network_is_refused_with_both_names);
+  tcase_add_test(tests, a_bank_of_other_weights_is_refused_with_both_ids);
+  tcase_add_test(tests, a_bank_of_other_layers_is_refused_with_both_lists);
+  tcase_add_test(tests, a_bank_of_another_width_is_refused_with_both_widths);
+  tcase_add_test(tests, one_batch_serves_detectors_and_fits_together);
+  tcase_add_test(tests, scores_and_maps_do_not_depend_on_the_batch);
+  tcase_add_test(tests, a_saved_bank_scores_as_the_one_in_memory);
+  suite_add_tcase(suite, tests);
+  return run_suite(suite);
+}
