@@ -33,8 +33,9 @@ PatchcoreImage FramePreparer::as_rgb(const GstVideoFrame& frame) {
     rgb = &rgb_;
   }
   return {static_cast<const guint8*>(GST_VIDEO_FRAME_PLANE_DATA(rgb, 0)),
-          static_cast<guint>(GST_VIDEO_FRAME_WIDTH(rgb)),
-          static_cast<guint>(GST_VIDEO_FRAME_HEIGHT(rgb)),
+          // The caps' size: a GstVideoMeta may hold more around it.
+          static_cast<guint>(GST_VIDEO_INFO_WIDTH(&info_)),
+          static_cast<guint>(GST_VIDEO_INFO_HEIGHT(&info_)),
           static_cast<gsize>(GST_VIDEO_FRAME_PLANE_STRIDE(rgb, 0))};
 }
 

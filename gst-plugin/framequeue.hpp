@@ -4,6 +4,7 @@
 #include <deque>
 #include <optional>
 
+#include "config.hpp"
 #include "engine.hpp"
 #include "handles.hpp"
 
@@ -20,6 +21,7 @@ struct Frame {
   FrameState state = FrameState::None;
   std::shared_ptr<Job> job;  ///< nullptr: nothing to wait for
   bool last_of_fit = false;
+  LiveConfig live;  ///< as it was when the frame came in
 };
 
 /// What passes between the pads: one of the three. (A std::variant of them makes GCC 12 warn of

@@ -41,12 +41,12 @@ GST_DEBUG_CATEGORY_STATIC(patchcoredetect_debug);
 
 namespace {
 
-/// What stands behind the GObject. `config` and `live` are guarded by the object lock; `stream` is
-/// made and dropped where no pad is active.
+/// What stands behind the GObject, guarded by the object lock. Whoever uses the stream holds a
+/// reference: a flush or a query may come in while the state changes.
 struct Private {
   Config config;
   LiveConfig live;
-  std::unique_ptr<Stream> stream;
+  std::shared_ptr<Stream> stream;        ///< from READY->PAUSED to PAUSED->READY
   std::atomic<GstClockTime> latency{0};  ///< constant from PAUSED on
 };
 
@@ -73,62 +73,95 @@ GstStaticPadTemplate src_template =
     GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS,
                             GST_STATIC_CAPS(GST_VIDEO_CAPS_MAKE(GST_VIDEO_FORMATS_ALL)));
 
-Stream& stream_of(GstObject* object) { return *GST_PATCHCORE_DETECT(object)->priv->stream; }
+/// nullptr where the element is in NULL or READY.
+std::shared_ptr<Stream> stream_of(gpointer object) {
+  GST_OBJECT_LOCK(object);
+  auto stream = GST_PATCHCORE_DETECT(object)->priv->stream;
+  GST_OBJECT_UNLOCK(object);
+  return stream;
+}
+
+/// Runs a part of the element for GStreamer's C code, which no exception may reach.
+template <typename Work>
+GstFlowReturn guarded(gpointer element, Work work) {
+  try {
+    return work();
+  } catch (const std::exception& error) {
+    GST_ELEMENT_ERROR(element, STREAM, FAILED, ("%s", error.what()), (nullptr));
+    return GST_FLOW_ERROR;
+  }
+}
 
 void src_task(gpointer data) {
   auto* self = GST_PATCHCORE_DETECT(data);
-  Stream& stream = *self->priv->stream;
-  GstFlowReturn flow = GST_FLOW_FLUSHING;
-  if (auto item = stream.next()) {
-    GST_OBJECT_LOCK(self);
-    const LiveConfig live = self->priv->live;
-    GST_OBJECT_UNLOCK(self);
-    flow = stream.send(std::move(*item), live);
-  }
+  const auto stream = stream_of(self);
+  const GstFlowReturn flow = guarded(self, [&] {
+    auto item = stream ? stream->next() : std::nullopt;
+    return item ? stream->send(std::move(*item)) : GST_FLOW_FLUSHING;
+  });
   if (flow == GST_FLOW_OK) return;
 
   GST_DEBUG_OBJECT(self, "pausing: %s", gst_flow_get_name(flow));
   gst_pad_pause_task(self->srcpad);
+  if (!stream) return;
+  const bool tell = stream->eos_received();  // as queue does: no chain will return it
+  stream->stop(flow);
   if (flow == GST_FLOW_FLUSHING) return;
-  // Downstream's answer comes back from the next chain; after EOS there may be none.
-  stream.set_flow(flow);
-  if (flow == GST_FLOW_NOT_LINKED || flow <= GST_FLOW_NOT_NEGOTIATED) {
-    if (flow != GST_FLOW_ERROR) GST_ELEMENT_FLOW_ERROR(self, flow);
-    gst_pad_push_event(self->srcpad, gst_event_new_eos());
-  }
+  if (tell && (flow == GST_FLOW_NOT_LINKED || flow <= GST_FLOW_NOT_NEGOTIATED) &&
+      flow != GST_FLOW_ERROR)
+    GST_ELEMENT_FLOW_ERROR(self, flow);
+  if (tell || flow == GST_FLOW_ERROR) gst_pad_push_event(self->srcpad, gst_event_new_eos());
 }
 
 bool start_task(GstPad* srcpad) {
   return gst_pad_start_task(srcpad, src_task, GST_PAD_PARENT(srcpad), nullptr);
 }
 
-GstFlowReturn chain(GstPad*, GstObject* parent, GstBuffer* buffer) {
-  return stream_of(parent).receive(BufferPtr(buffer));
+/// The properties as they are for this frame, controlled ones at its time.
+LiveConfig live_config(GstPatchCoreDetect* self, GstClockTime stream_time) {
+  if (GST_CLOCK_TIME_IS_VALID(stream_time)) gst_object_sync_values(GST_OBJECT(self), stream_time);
+  GST_OBJECT_LOCK(self);
+  LiveConfig live = self->priv->live;
+  GST_OBJECT_UNLOCK(self);
+  return live;
 }
 
-gboolean sink_event(GstPad*, GstObject* parent, GstEvent* event) {
+GstFlowReturn chain(GstPad*, GstObject* parent, GstBuffer* data) {
+  BufferPtr buffer(data);
+  const auto stream = stream_of(parent);
+  if (!stream) return GST_FLOW_FLUSHING;
+  return guarded(parent, [&] {
+    const GstClockTime time = stream->stream_time(buffer.get());
+    return stream->receive(std::move(buffer), live_config(GST_PATCHCORE_DETECT(parent), time));
+  });
+}
+
+gboolean sink_event(GstPad*, GstObject* parent, GstEvent* data) {
   auto* self = GST_PATCHCORE_DETECT(parent);
-  Stream& stream = stream_of(parent);
-  switch (GST_EVENT_TYPE(event)) {
+  EventPtr event(data);
+  const auto stream = stream_of(parent);
+  if (!stream) return FALSE;
+  switch (GST_EVENT_TYPE(data)) {
     case GST_EVENT_FLUSH_START:
-      gst_pad_push_event(self->srcpad, event);
-      stream.set_flushing(true);
+      gst_pad_push_event(self->srcpad, event.release());
+      stream->set_flushing(true);
       gst_pad_pause_task(self->srcpad);
       return TRUE;
     case GST_EVENT_FLUSH_STOP: {
-      const gboolean pushed = gst_pad_push_event(self->srcpad, event);
-      stream.set_flushing(false);
+      const gboolean pushed = gst_pad_push_event(self->srcpad, event.release());
+      stream->set_flushing(false);
       return start_task(self->srcpad) && pushed;
     }
     default: break;
   }
-  if (GST_EVENT_IS_SERIALIZED(event)) return stream.receive_serialized(EventPtr(event));
-  return gst_pad_push_event(self->srcpad, event);
+  if (GST_EVENT_IS_SERIALIZED(data)) return stream->receive_serialized(std::move(event));
+  return gst_pad_push_event(self->srcpad, event.release());
 }
 
 gboolean sink_query(GstPad* pad, GstObject* parent, GstQuery* query) {
-  if (GST_QUERY_IS_SERIALIZED(query)) return stream_of(parent).receive_serialized(query);
-  return gst_pad_query_default(pad, parent, query);
+  if (!GST_QUERY_IS_SERIALIZED(query)) return gst_pad_query_default(pad, parent, query);
+  const auto stream = stream_of(parent);
+  return stream && stream->receive_serialized(query);
 }
 
 gboolean src_query(GstPad* pad, GstObject* parent, GstQuery* query) {
@@ -145,19 +178,19 @@ gboolean src_query(GstPad* pad, GstObject* parent, GstQuery* query) {
 /// Both pads in push mode; the src pad's activation is that of its task.
 gboolean src_activate_mode(GstPad* pad, GstObject* parent, GstPadMode mode, gboolean active) {
   if (mode != GST_PAD_MODE_PUSH) return FALSE;
-  Stream& stream = stream_of(parent);
+  const auto stream = stream_of(parent);
   if (active) {
-    stream.set_flushing(false);
+    stream->set_flushing(false);
     return start_task(pad);
   }
-  stream.set_flushing(true);
+  stream->set_flushing(true);
   return gst_pad_stop_task(pad);
 }
 
 gboolean sink_activate_mode(GstPad*, GstObject* parent, GstPadMode mode, gboolean active) {
   if (mode != GST_PAD_MODE_PUSH) return FALSE;
   // Whoever waits in chain must return before the pad can be deactivated.
-  if (!active) stream_of(parent).set_flushing(true);
+  if (!active) stream_of(parent)->set_flushing(true);
   return TRUE;
 }
 
@@ -170,15 +203,37 @@ bool open_libpatchcore(GstPatchCoreDetect* self) {
   return false;
 }
 
+/// Without one every frame would be normal, and nobody told.
+void warn_without_threshold(GstPatchCoreDetect* self, const PatchcoreBankInfo& bank) {
+  const bool given = live_config(self, GST_CLOCK_TIME_NONE).raw_threshold >= 0;
+  if (bank.rows > 0 && !bank.calibrated && !given)
+    GST_ELEMENT_WARNING(self, LIBRARY, SETTINGS,
+                        ("The bank is not calibrated, so no frame will be called anomalous; set "
+                         "raw-threshold."),
+                        (nullptr));
+}
+
 bool open_stream(GstPatchCoreDetect* self) {
   GST_OBJECT_LOCK(self);
   const Config config = self->priv->config;
   GST_OBJECT_UNLOCK(self);
-  auto stream = std::make_unique<Stream>(GST_ELEMENT(self), self->sinkpad, self->srcpad, config);
+  auto stream = std::make_shared<Stream>(GST_ELEMENT(self), self->sinkpad, self->srcpad, config);
   if (!stream->session().open()) return false;
+  warn_without_threshold(self, stream->session().bank_info());
   self->priv->latency = stream->session().latency();
+  GST_OBJECT_LOCK(self);
   self->priv->stream = std::move(stream);
+  GST_OBJECT_UNLOCK(self);
   return true;
+}
+
+void drop_stream(GstPatchCoreDetect* self) {
+  // A FLUSH_STOP that was under way may have started it again.
+  gst_pad_stop_task(self->srcpad);
+  std::shared_ptr<Stream> dropped;
+  GST_OBJECT_LOCK(self);
+  dropped.swap(self->priv->stream);
+  GST_OBJECT_UNLOCK(self);
 }
 
 }  // namespace
@@ -188,14 +243,18 @@ static GstStateChangeReturn gst_patchcore_detect_change_state(GstElement* elemen
   auto* self = GST_PATCHCORE_DETECT(element);
   if (transition == GST_STATE_CHANGE_NULL_TO_READY && !open_libpatchcore(self))
     return GST_STATE_CHANGE_FAILURE;
-  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !open_stream(self))
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED &&
+      guarded(self, [&] { return open_stream(self) ? GST_FLOW_OK : GST_FLOW_CUSTOM_ERROR; }) !=
+          GST_FLOW_OK)
     return GST_STATE_CHANGE_FAILURE;
-  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) self->priv->stream->session().cancel();
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) stream_of(self)->close();
 
   const GstStateChangeReturn result =
       GST_ELEMENT_CLASS(gst_patchcore_detect_parent_class)->change_state(element, transition);
 
-  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY) self->priv->stream.reset();
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_READY ||
+      (transition == GST_STATE_CHANGE_READY_TO_PAUSED && result == GST_STATE_CHANGE_FAILURE))
+    drop_stream(self);
   return result;
 }
 

@@ -13,7 +13,7 @@ struct DomainCode {
 
 DomainCode translate(const GError* error) {
   const DomainCode failed{GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED};
-  if (error->domain != library().patchcore_error_quark()) return failed;
+  if (error->domain != library().patchcore_error_quark()) return {error->domain, error->code};
   switch (static_cast<PatchcoreError>(error->code)) {
     case PATCHCORE_ERROR_INVALID_ARGUMENT: return {GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS};
     case PATCHCORE_ERROR_NOT_FOUND: return {GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND};

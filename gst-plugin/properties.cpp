@@ -120,7 +120,8 @@ void install_network_properties(GObjectClass* klass) {
                         enum_type("GstPatchCorePreset", kPresets), 2, kReady));
   add(kInputSize, g_param_spec_uint("input-size", "Input size",
                                     "Of a fit: the shorter side of the frame becomes this many "
-                                    "pixels, the aspect is kept (0 = as the preset has it)",
+                                    "pixels, 16 at least, the aspect is kept (0 = size and "
+                                    "crop as the preset has them)",
                                     0, 8192, d.input_size, kReady));
   add(kCrop,
       g_param_spec_uint("crop", "Crop",

@@ -76,12 +76,15 @@ void attach_result(GstBuffer* buffer, const GstStructure* result) {
 void post_result(GstElement* element, const GstSegment& segment, GstBuffer* buffer,
                  const GstStructure* result) {
   const GstClockTime timestamp = GST_BUFFER_PTS(buffer);
+  const bool timed = segment.format == GST_FORMAT_TIME;
+  const auto in_time = [&](guint64 (*convert)(const GstSegment*, GstFormat, guint64)) {
+    return timed ? convert(&segment, GST_FORMAT_TIME, timestamp) : GST_CLOCK_TIME_NONE;
+  };
   GstStructure* message = gst_structure_copy(result);
   gst_structure_set(message, "timestamp", G_TYPE_UINT64, timestamp, "stream-time", G_TYPE_UINT64,
-                    gst_segment_to_stream_time(&segment, GST_FORMAT_TIME, timestamp),
-                    "running-time", G_TYPE_UINT64,
-                    gst_segment_to_running_time(&segment, GST_FORMAT_TIME, timestamp), "duration",
-                    G_TYPE_UINT64, GST_BUFFER_DURATION(buffer), nullptr);
+                    in_time(gst_segment_to_stream_time), "running-time", G_TYPE_UINT64,
+                    in_time(gst_segment_to_running_time), "duration", G_TYPE_UINT64,
+                    GST_BUFFER_DURATION(buffer), nullptr);
   gst_element_post_message(element, gst_message_new_element(GST_OBJECT(element), message));
 }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <system_error>
 #include <vector>
 
 #include "messages.hpp"
@@ -47,9 +48,9 @@ bool Session::fail(const ErrorPtr& error) {
 }
 
 bool Session::open() {
-  if (!check_bank_location()) return false;
   const bool exists = g_file_test(config_.bank_location.c_str(), G_FILE_TEST_EXISTS);
   const bool detect = config_.mode == Mode::Detect || (config_.mode == Mode::Auto && exists);
+  if (!check_bank_location(/*for_writing=*/!detect)) return false;
   Progress progress(element_, "load",
                     detect ? "loading the bank and its network" : "loading the network");
   if (!(detect ? open_for_detect() : open_for_fit())) return false;
@@ -60,17 +61,20 @@ bool Session::open() {
 }
 
 /// Told at once, and not when a fit of hours is to be saved.
-bool Session::check_bank_location() {
+bool Session::check_bank_location(bool for_writing) {
   if (config_.bank_location.empty()) {
     GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS,
                       ("No bank: set bank-location to a file to read, or to write in mode=fit."),
                       (nullptr));
     return false;
   }
-  if (config_.mode == Mode::Detect) return true;
-  const CharPtr folder(g_path_get_dirname(config_.bank_location.c_str()));
+  if (!for_writing) return true;
+  const char* file = config_.bank_location.c_str();
+  const CharPtr folder(g_path_get_dirname(file));
   if (!g_file_test(folder.get(), G_FILE_TEST_IS_DIR))
     errno = ENOTDIR;
+  else if (g_file_test(file, G_FILE_TEST_IS_DIR))
+    errno = EISDIR;
   else if (g_access(folder.get(), W_OK) == 0)
     return true;
   GST_ELEMENT_ERROR(
@@ -154,11 +158,11 @@ bool Session::admit(bool live, Purpose* purpose) {
   const auto building = [&] { return phase_ == Phase::Full || phase_ == Phase::Building; };
   if (!live && config_.mode == Mode::Auto)
     changed_.wait(lock, [&] { return flushing_ || !building(); });
-  if (flushing_) return false;
+  if (flushing_ || phase_ == Phase::Failed) return false;
   if (phase_ == Phase::Detecting) {
     *purpose = {FrameState::Scored, detector_, {}, false};
   } else if (phase_ == Phase::Learning) {
-    const bool last = ++admitted_ == config_.fit_frames;
+    const bool last = ++admitted_ >= config_.fit_frames;  // after a flush all may be in already
     if (last) phase_ = Phase::Full;
     *purpose = {FrameState::Learning, {}, fit_, last};
   } else {
@@ -167,11 +171,24 @@ bool Session::admit(bool live, Purpose* purpose) {
   return true;
 }
 
-void Session::start_build() {
+bool Session::failed() const {
   std::lock_guard lock(mutex_);
-  if (phase_ != Phase::Full && phase_ != Phase::Learning) return;
-  phase_ = Phase::Building;
-  builder_ = std::thread([this] { build(); });
+  return phase_ == Phase::Failed;
+}
+
+bool Session::start_build() {
+  try {
+    std::lock_guard lock(mutex_);
+    if (phase_ != Phase::Full && phase_ != Phase::Learning) return true;
+    phase_ = Phase::Building;
+    builder_ = std::thread([this] { build(); });
+    return true;
+  } catch (const std::system_error& error) {
+    GST_ELEMENT_ERROR(element_, RESOURCE, FAILED,
+                      ("There is no thread to build the bank in: %s.", error.what()), (nullptr));
+    set_phase(Phase::Failed);
+    return false;
+  }
 }
 
 bool Session::finish() {
@@ -203,8 +220,7 @@ bool Session::finish_learning() {
                          "made of these.",
                          frames, config_.fit_frames),
                         (nullptr));
-  start_build();
-  return true;
+  return start_build();
 }
 
 void Session::set_flushing(bool flushing) {

@@ -48,11 +48,14 @@ class Session {
   PatchcoreBankInfo bank_info() const;
 
   /// Sink side, once a frame: what is it for? While a bank is built a live stream's frames pass and
-  /// others wait, so that none of them goes unscored. False: flushing.
+  /// others wait, so that none of them goes unscored. False: flushing, or failed().
   bool admit(bool live, Purpose* purpose);
 
-  /// Src side: the last frame of the fit has left, its patches are in.
-  void start_build();
+  /// Fitting or building failed, and an error was posted: nothing is admitted any more.
+  bool failed() const;
+
+  /// Src side: the last frame of the fit is done, its patches are in. False: an error was posted.
+  bool start_build();
 
   /// Src side, at EOS: builds what was gathered and waits for a build that runs. False: flushing,
   /// or an error was posted.
@@ -69,7 +72,7 @@ class Session {
   bool open_for_fit();
   bool warm_up();
   bool fail(const ErrorPtr& error);
-  bool check_bank_location();
+  bool check_bank_location(bool for_writing);
   bool finish_learning();
   void build();
   bool build_and_save(Bank* bank);

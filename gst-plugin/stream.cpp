@@ -12,6 +12,7 @@ Stream::Stream(GstElement* element, GstPad* sinkpad, GstPad* srcpad, Config conf
       srcpad_(srcpad),
       session_(element, config),
       queue_(std::make_shared<FrameQueue>(config.queue_length())) {
+  gst_segment_init(&input_segment_, GST_FORMAT_UNDEFINED);
   gst_segment_init(&segment_, GST_FORMAT_UNDEFINED);
 }
 
@@ -28,14 +29,15 @@ GstFlowReturn Stream::stopped() const {
 
 // ---- sink side ----------------------------------------------------------------------------------
 
-GstFlowReturn Stream::receive(BufferPtr buffer) {
+GstFlowReturn Stream::receive(BufferPtr buffer, const LiveConfig& live) {
   if (const GstFlowReturn flow = flow_; flow != GST_FLOW_OK) return flow;
   if (!preparer_) return GST_FLOW_NOT_NEGOTIATED;
   // Packet loss must neither poison a bank nor raise an alarm.
   const bool broken = GST_BUFFER_FLAG_IS_SET(buffer.get(), GST_BUFFER_FLAG_CORRUPTED) ||
                       GST_BUFFER_FLAG_IS_SET(buffer.get(), GST_BUFFER_FLAG_GAP);
   Purpose purpose;
-  if (!broken && !session_.admit(upstream_is_live(), &purpose)) return stopped();
+  if (!broken && !session_.admit(upstream_is_live(), &purpose))
+    return session_.failed() ? GST_FLOW_ERROR : stopped();
   std::shared_ptr<Job> job;
   if (purpose.preprocess()) {
     ErrorPtr error;
@@ -46,7 +48,7 @@ GstFlowReturn Stream::receive(BufferPtr buffer) {
   // First the engine, so that a frame which the src side sees is always on its way to be done.
   if (job) session_.engine()->submit(job, queue_);
   auto frame = std::make_unique<Frame>(
-      Frame{std::move(buffer), purpose.state, std::move(job), purpose.last_of_fit});
+      Frame{std::move(buffer), purpose.state, std::move(job), purpose.last_of_fit, live});
   if (!queue_->push({std::move(frame), nullptr, nullptr})) return stopped();
   return flow_;
 }
@@ -58,6 +60,11 @@ std::shared_ptr<Job> Stream::make_job(GstBuffer* buffer, const Purpose& purpose,
   job->fit = purpose.fit;
   job->batch_size = session_.config().batch_size;
   return job;
+}
+
+GstClockTime Stream::stream_time(GstBuffer* buffer) const {
+  if (input_segment_.format != GST_FORMAT_TIME) return GST_CLOCK_TIME_NONE;
+  return gst_segment_to_stream_time(&input_segment_, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
 }
 
 bool Stream::upstream_is_live() {
@@ -83,12 +90,24 @@ bool Stream::set_input_caps(GstCaps* caps) {
 }
 
 bool Stream::receive_serialized(EventPtr event) {
-  if (GST_EVENT_TYPE(event.get()) == GST_EVENT_CAPS) {
+  const GstEventType type = GST_EVENT_TYPE(event.get());
+  if (type == GST_EVENT_CAPS) {
     GstCaps* caps;
     gst_event_parse_caps(event.get(), &caps);
     if (!set_input_caps(caps)) return false;
   }
-  return queue_->push({nullptr, std::move(event), nullptr});
+  if (type == GST_EVENT_SEGMENT) gst_event_copy_segment(event.get(), &input_segment_);
+  if (type == GST_EVENT_STREAM_START || type == GST_EVENT_SEGMENT) {
+    // Another stream, or another part of it, that downstream may want.
+    auto ended = GST_FLOW_EOS;
+    flow_.compare_exchange_strong(ended, GST_FLOW_OK);
+  }
+  if (type == GST_EVENT_EOS || type == GST_EVENT_STREAM_START)
+    eos_received_ = type == GST_EVENT_EOS;
+  // A sticky event that is refused makes GstPad answer the next buffer with an error of its own,
+  // in place of the flow that ended the stream.
+  const bool lenient = GST_EVENT_IS_STICKY(event.get()) && type != GST_EVENT_EOS;
+  return queue_->push({nullptr, std::move(event), nullptr}) || lenient;
 }
 
 bool Stream::receive_serialized(GstQuery* query) {
@@ -97,40 +116,54 @@ bool Stream::receive_serialized(GstQuery* query) {
 }
 
 void Stream::set_flushing(bool flushing) {
-  if (flushing) {
-    flow_ = GST_FLOW_FLUSHING;
-    queue_->set_flushing(true);
-    session_.set_flushing(true);
-    if (session_.engine()) session_.engine()->withdraw(*queue_);
-  } else {
-    flow_ = GST_FLOW_OK;
-    live_known_ = false;
-    session_.set_flushing(false);
-    queue_->set_flushing(false);
-  }
+  std::lock_guard lock(flushing_mutex_);
+  if (flushing) return stop(GST_FLOW_FLUSHING);
+  if (closed_) return;
+  flow_ = GST_FLOW_OK;
+  eos_received_ = false;
+  discarding_ = false;
+  live_known_ = false;
+  session_.set_flushing(false);
+  queue_->set_flushing(false);
 }
 
-void Stream::set_flow(GstFlowReturn flow) {
+void Stream::close() {
+  std::lock_guard lock(flushing_mutex_);
+  closed_ = true;
+  // In this order: a build that is cancelled must not let the EOS go that waits for it.
+  stop(GST_FLOW_FLUSHING);
+  session_.cancel();
+}
+
+void Stream::stop(GstFlowReturn flow) {
   flow_ = flow;
   queue_->set_flushing(true);
+  session_.set_flushing(true);
+  session_.engine()->withdraw(*queue_);
 }
 
 // ---- src side -----------------------------------------------------------------------------------
 
-GstFlowReturn Stream::send(Item item, const LiveConfig& live) {
-  if (item.frame) return send(std::move(*item.frame), live);
+GstFlowReturn Stream::send(Item item) {
+  if (item.frame) return send(std::move(*item.frame));
   return item.event ? send(std::move(item.event)) : send(item.query);
 }
 
-GstFlowReturn Stream::send(Frame frame, const LiveConfig& live) {
+GstFlowReturn Stream::send(Frame frame) {
   if (frame.job && frame.job->error) return fail(frame.job->error.get());
   const bool last_of_fit = frame.last_of_fit;
-  BufferPtr buffer = annotated(frame, live);
-  if (last_of_fit) session_.start_build();
-  return gst_pad_push(srcpad_, buffer.release());
+  if (last_of_fit && !session_.start_build()) return GST_FLOW_ERROR;
+  if (discarding_) return GST_FLOW_OK;
+  const GstFlowReturn flow = gst_pad_push(srcpad_, annotated(frame).release());
+  if (flow != GST_FLOW_EOS) return flow;
+  // Downstream has enough; the next chain says so, and the EOS that follows is still to pass.
+  flow_ = GST_FLOW_EOS;
+  discarding_ = true;
+  return GST_FLOW_OK;
 }
 
-BufferPtr Stream::annotated(Frame& frame, const LiveConfig& live) {
+BufferPtr Stream::annotated(Frame& frame) {
+  const LiveConfig& live = frame.live;
   const PatchcoreBankInfo bank = session_.bank_info();
   const std::string& camera = live.camera_id.empty() ? stream_id_ : live.camera_id;
   const StructurePtr result = make_result(frame, bank, live, camera);
@@ -150,6 +183,7 @@ void Stream::note(GstEvent* event) {
       const gchar* id;
       gst_event_parse_stream_start(event, &id);
       stream_id_ = id;
+      discarding_ = false;
       break;
     }
     case GST_EVENT_CAPS: {
@@ -158,7 +192,10 @@ void Stream::note(GstEvent* event) {
       gst_video_info_from_caps(&info_, caps);
       break;
     }
-    case GST_EVENT_SEGMENT: gst_event_copy_segment(event, &segment_); break;
+    case GST_EVENT_SEGMENT:
+      gst_event_copy_segment(event, &segment_);
+      discarding_ = false;
+      break;
     default: break;
   }
 }
@@ -169,11 +206,11 @@ GstFlowReturn Stream::send(EventPtr event) {
   // A bank is built before EOS leaves, since an application stops the pipeline when it sees it.
   if (eos && !session_.finish() && queue_->flushing()) return GST_FLOW_FLUSHING;
   gst_pad_push_event(srcpad_, event.release());
-  return eos ? GST_FLOW_EOS : GST_FLOW_OK;
+  return GST_FLOW_OK;
 }
 
 GstFlowReturn Stream::send(GstQuery* query) {
-  bool ok = gst_pad_peer_query(srcpad_, query);
+  const bool ok = gst_pad_peer_query(srcpad_, query);
   if (GST_QUERY_TYPE(query) == GST_QUERY_ALLOCATION) {
     // Frames are held here: a pool that doesn't know of them would run dry.
     const guint held = session_.config().queue_length();
@@ -184,9 +221,10 @@ GstFlowReturn Stream::send(GstQuery* query) {
       gst_query_set_nth_allocation_pool(query, i, pool, size, min + held, max ? max + held : 0);
       if (pool) gst_object_unref(pool);
     }
-    if (!gst_query_find_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr))
-      gst_query_add_allocation_meta(query, GST_VIDEO_META_API_TYPE, nullptr);
-    ok = true;
+    // A crop that is only noted on the buffer would have to be read here.
+    guint index;
+    while (gst_query_find_allocation_meta(query, GST_VIDEO_CROP_META_API_TYPE, &index))
+      gst_query_remove_nth_allocation_meta(query, index);
   }
   queue_->answer(ok);
   return GST_FLOW_OK;

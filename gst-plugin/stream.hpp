@@ -17,21 +17,31 @@ class Stream {
   Session& session() { return session_; }
 
   // Sink side.
-  GstFlowReturn receive(BufferPtr buffer);
+  /// live: what the frame is to be shown with.
+  GstFlowReturn receive(BufferPtr buffer, const LiveConfig& live);
+  /// When a frame that comes in now is shown, for controlled properties; may be
+  /// GST_CLOCK_TIME_NONE.
+  GstClockTime stream_time(GstBuffer* buffer) const;
   bool receive_serialized(EventPtr event);
   bool receive_serialized(GstQuery* query);
 
   /// Flushing: whoever waits returns, what is queued goes. Not flushing: from the beginning.
   void set_flushing(bool flushing);
 
+  /// For good: all that waits or builds ends, and no flush opens the stream again.
+  void close();
+
   // Src side.
   /// Waits for the oldest item to be ready. Nothing: flushing.
   std::optional<Item> next() { return queue_->pop(); }
   /// Finishes and pushes it. Returns what the push returned; FLUSHING to stop.
-  GstFlowReturn send(Item item, const LiveConfig& live);
+  GstFlowReturn send(Item item);
 
-  /// The src side's last flow, which the next receive() returns.
-  void set_flow(GstFlowReturn flow);
+  /// The src side ends with this flow, which the next receive() returns.
+  void stop(GstFlowReturn flow);
+
+  /// EOS came in, so no chain will tell upstream of a flow.
+  bool eos_received() const { return eos_received_; }
 
  private:
   GstFlowReturn fail(const GError* error);
@@ -40,10 +50,10 @@ class Stream {
   bool upstream_is_live();
   std::shared_ptr<Job> make_job(GstBuffer* buffer, const Purpose& purpose, GError** error);
 
-  GstFlowReturn send(Frame frame, const LiveConfig& live);
+  GstFlowReturn send(Frame frame);
   GstFlowReturn send(EventPtr event);
   GstFlowReturn send(GstQuery* query);
-  BufferPtr annotated(Frame& frame, const LiveConfig& live);
+  BufferPtr annotated(Frame& frame);
   void note(GstEvent* event);
 
   GstElement* const element_;
@@ -52,15 +62,20 @@ class Stream {
   Session session_;
   const std::shared_ptr<FrameQueue> queue_;
   std::atomic<GstFlowReturn> flow_{GST_FLOW_OK};
+  std::atomic<bool> eos_received_{false};
+  std::mutex flushing_mutex_;  ///< orders set_flushing() and close()
+  bool closed_ = false;
 
   // The sink pad's thread alone:
   std::unique_ptr<FramePreparer> preparer_;
+  GstSegment input_segment_;
   bool live_known_ = false, live_ = false;
 
   // The src pad's task alone, as serialized events reach it:
   GstVideoInfo info_{};
   GstSegment segment_;
   std::string stream_id_;
+  bool discarding_ = false;  ///< downstream has had enough of this stream: frames go nowhere
 };
 
 }  // namespace gstpatchcore

@@ -92,7 +92,13 @@ std::shared_ptr<const Backbone> Backbone::get(const BackboneOptions& requested) 
   check_name(requested);
   check_weights(requested);
   BackboneOptions options = requested;
-  if (options.name == kBuiltin) options.weights.clear();
+  if (options.name == kBuiltin) {
+    options.weights.clear();
+    options.precision = Precision::Fp32;  // it has no other
+  } else {
+    // A bank keeps the path, and may be used from another folder.
+    options.weights = std::filesystem::absolute(options.weights).string();
+  }
   if (options.precision == Precision::Auto) options.precision = Precision::Fp32;
   const c10::Device device = parse_device(options.device);
   options.device = device.str();

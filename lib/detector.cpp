@@ -17,9 +17,12 @@ std::string names(const std::vector<std::string>& layers) {
 void check_compatible(const Backbone& backbone, const MemoryBank& bank) {
   std::vector<std::string> layers;
   for (const auto& layer : backbone.layers()) layers.push_back(layer.name);
-  const auto refuse = [](const char* what, const std::string& bank_has, const std::string& given) {
-    throw Error(ErrorCode::Incompatible, std::string("The bank was made with ") + what + " " +
-                                             bank_has + ", given is " + given + ".");
+  const auto refuse = [&](const char* what, const std::string& bank_has, const std::string& given) {
+    const std::string& weights = backbone.options().weights;
+    throw Error(ErrorCode::Incompatible,
+                "The bank" + (bank.origin.empty() ? "" : " \"" + bank.origin + "\"") +
+                    " was made with " + what + " " + bank_has + ", given is " + given +
+                    (weights.empty() ? "" : " (\"" + weights + "\")") + ".");
   };
   if (bank.settings.backbone != backbone.options().name)
     refuse("the backbone", bank.settings.backbone, backbone.options().name);

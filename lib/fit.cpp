@@ -32,6 +32,7 @@ Fit::Fit(std::shared_ptr<const Backbone> backbone, Settings settings, FitOptions
       options_(options),
       preprocess_(settings_, backbone_->stride()) {
   check(options_);
+  settings_.check();
   settings_.backbone = backbone_->options().name;
   settings_.layers.clear();
   for (const auto& layer : backbone_->layers()) settings_.layers.push_back(layer.name);

@@ -108,7 +108,8 @@ class Loader {
   void check(const MemoryBank& bank) const {
     if (!bank.rows.isfinite().all().item<bool>()) refuse(path_, "it holds NaN or infinity.");
     const at::Tensor& n = bank.neighbours;
-    if (n.size(0) != bank.size() || n.size(1) > bank.size())
+    const auto b = std::min<int64_t>(bank.settings.neighbours, bank.size());
+    if (n.size(0) != bank.size() || n.size(1) != b)
       refuse(path_, "its neighbours belong to another number of rows.");
     if (n.min().item<int64_t>() < 0 || n.max().item<int64_t>() >= bank.size())
       refuse(path_, "its neighbours name rows that aren't there.");
@@ -138,7 +139,11 @@ class Loader {
 
 }  // namespace
 
-MemoryBank MemoryBank::load(const std::filesystem::path& path) { return Loader(path).load(); }
+MemoryBank MemoryBank::load(const std::filesystem::path& path) {
+  MemoryBank bank = Loader(path).load();
+  bank.origin = path.string();
+  return bank;
+}
 
 void MemoryBank::save(const std::filesystem::path& path, const Monitor& monitor) const {
   auto metadata = settings.to_metadata();

@@ -20,6 +20,7 @@ struct MemoryBank {
   Settings settings;
   Calibration calibration;
 
+  std::string origin;            ///< the file it was loaded from, for messages; not saved
   std::string weights_id;        ///< Backbone::weights_id()
   std::string weights_location;  ///< where the weights were; a hint, checked against weights_id
   std::string precision = "fp32";

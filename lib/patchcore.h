@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* clang-format off */
 /**
  * libpatchcore: PatchCore anomaly detection (Roth et al., CVPR 2022) for C and other languages.
  *
@@ -7,9 +8,10 @@
  *     PatchcoreBackbone *net = patchcore_backbone_get (&(PatchcoreBackboneOptions) {
  *         .name = "resnet18", .weights = "resnet18.safetensors" }, &error);
  *     PatchcoreFit *fit = patchcore_fit_new (net, &(PatchcoreFitOptions) { 0 }, &error);
+ *     const PatchcorePreprocess *preprocess = patchcore_fit_get_preprocess (fit);
  *     for each frame:
- *         patchcore_preprocess_get_geometry (patchcore_fit_get_preprocess (fit), w, h, &geometry,
- * &error); patchcore_preprocess_resize (patchcore_fit_get_preprocess (fit), &image, rgb, &error);
+ *         patchcore_preprocess_get_geometry (preprocess, w, h, &geometry, &error);
+ *         patchcore_preprocess_resize (preprocess, &image, rgb, &error);
  *         patchcore_infer (net, geometry.width, geometry.height,
  *                          &(PatchcoreRequest) { .rgb = rgb, .fit = fit }, 1, &error);
  *     PatchcoreBank *bank = patchcore_fit_build (fit, NULL, NULL, NULL, &error);
@@ -24,6 +26,7 @@
  * type's _unref. Strings and structures that are passed in are only read during the call.
  * Errors: a function that takes a GError fails with a PatchcoreError and a message for a person.
  */
+/* clang-format on */
 #pragma once
 
 #include <gio/gio.h>

@@ -19,6 +19,7 @@ using nlohmann::json;
 
 constexpr uint64_t kMaxHeader = 16u << 20;  // a header of 100,000 tensors has some 10 MB
 constexpr size_t kMaxDimensions = 8;
+constexpr int kMaxDepth = 8;
 constexpr size_t kChunk = 4u << 20;  // written between two looks at the monitor
 
 struct TypeName {
@@ -57,9 +58,14 @@ SafetensorsReader::SafetensorsReader(const fs::path& path) : path_(path) {
   file_size_ = static_cast<uint64_t>(file_.tellg());
 
   const std::string text = read_header();
+  // Nesting that no header has would take a hundred times the file's size in memory.
+  const auto shallow = [this](int depth, json::parse_event_t, json&) {
+    if (depth > kMaxDepth) refuse("its header is nested too deeply.");
+    return true;
+  };
   // The parser takes a zero byte for the end and would leave the rest unread.
   const json header = text.find('\0') == std::string::npos
-                          ? json::parse(text, nullptr, /*allow_exceptions=*/false)
+                          ? json::parse(text, shallow, /*allow_exceptions=*/false)
                           : json();
   if (!header.is_object()) refuse("its header is not a JSON object.");
   for (const auto& [name, value] : header.items()) {
@@ -165,10 +171,11 @@ namespace {
 /// A file that vanishes unless it is committed under its real name.
 class AtomicFile {
  public:
-  explicit AtomicFile(const fs::path& path) : path_(path) {
+  explicit AtomicFile(const fs::path& path) : path_(target_of(path)) {
     static std::atomic<unsigned> serial{0};
-    temporary_ = path.parent_path() / ("." + path.filename().string() + "." +
-                                       std::to_string(::getpid()) + "." + std::to_string(serial++));
+    temporary_ =
+        path_.parent_path() / ("." + path_.filename().string() + "." + std::to_string(::getpid()) +
+                               "." + std::to_string(serial++));
     // O_EXCL: nobody's file is followed or overwritten; 0666 leaves the mode to the umask.
     descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (descriptor_ < 0) fail();
@@ -202,6 +209,16 @@ class AtomicFile {
   }
 
  private:
+  /// A link stays a link and what it names is replaced; a device or a folder never is.
+  static fs::path target_of(const fs::path& path) {
+    std::error_code none;
+    const fs::path target = fs::is_symlink(path, none) ? fs::canonical(path, none) : path;
+    const auto status = fs::status(path, none);
+    if (!fs::exists(status) || fs::is_regular_file(status)) return target.empty() ? path : target;
+    throw Error(ErrorCode::Write,
+                "Can't write \"" + path.string() + "\": it is there and not a regular file.");
+  }
+
   [[noreturn]] void fail() const {
     const int reason = errno;
     const bool full = reason == ENOSPC || reason == EDQUOT;

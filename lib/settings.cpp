@@ -253,6 +253,14 @@ Settings Settings::from_metadata(const std::map<std::string, std::string>& metad
   return settings;
 }
 
+void Settings::check() const {
+  try {
+    from_metadata(to_metadata());
+  } catch (const Error& error) {
+    throw Error(ErrorCode::InvalidArgument, error.what());
+  }
+}
+
 Preset parse_preset(std::string_view text) { return parse_nick<Preset>(text); }
 
 const char* nick(Preset preset) { return nick_of(preset); }

@@ -86,6 +86,9 @@ struct Settings {
   /// Throws Error(OpenRead) that names the entry when one is missing or out of its range.
   static Settings from_metadata(const std::map<std::string, std::string>& metadata);
 
+  /// Throws Error(InvalidArgument) where a field is out of the range that a bank may hold.
+  void check() const;
+
   bool operator==(const Settings&) const = default;
 };
 

@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "element_test.hpp"
 
-#include <unistd.h>
-
-#include <cstdlib>
-#include <fstream>
 #include <random>
-#include <sstream>
 
 namespace {
 
@@ -15,16 +10,6 @@ constexpr GstClockTime kDuration = GST_SECOND / 25;
 constexpr const char* kCaps = "video/x-raw,format=GRAY8,width=128,height=128,framerate=25/1";
 
 }  // namespace
-
-TemporaryFolder::TemporaryFolder() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "patchcore-XXXXXX").string();
-  path_ = g_mkdtemp(pattern.data());
-  owner_ = getpid();
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  if (owner_ == getpid()) std::filesystem::remove_all(path_);
-}
 
 GstBuffer* make_frame(guint index, bool defect) {
   GstBuffer* buffer = gst_buffer_new_allocate(nullptr, kSide * kSide, nullptr);
@@ -95,13 +80,6 @@ void fit_bank(const std::string& location, guint frames, const std::string& more
     if (eos) break;
   }
   g_assert_true(g_file_test(location.c_str(), G_FILE_TEST_IS_REGULAR));
-}
-
-std::string contents(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream all;
-  all << file.rdbuf();
-  return all.str();
 }
 
 std::string run_pipeline(const std::string& description,

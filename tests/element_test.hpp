@@ -4,25 +4,12 @@
 #include <gst/check/gstharness.h>
 #include <gst/gst.h>
 
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "../gst-plugin/gstpatchcoremeta.h"
-
-/// A folder that goes with its owner, in the process that made it: tests are forked.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  std::string file(const char* name) const { return (path_ / name).string(); }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-  int owner_;
-};
+#include "files.hpp"
 
 struct HarnessTeardown {
   void operator()(GstHarness* h) const { gst_harness_teardown(h); }
@@ -62,9 +49,6 @@ GstBuffer* make_frame(guint index, bool defect);
 
 /// Fits a bank on frames 0..frames-1 and checks that it is there.
 void fit_bank(const std::string& location, guint frames = 12, const std::string& more = "");
-
-/// The whole of a file.
-std::string contents(const std::string& path);
 
 /// Runs a pipeline to its end. An error's message, or an empty string at EOS.
 std::string run_pipeline(const std::string& description,

@@ -117,15 +117,6 @@ cv::Mat stripes(int seed, cv::Size size) {
   return image;
 }
 
-std::string read_file(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
-
-void write_file(const fs::path& file, const std::string& bytes) {
-  std::ofstream(file, std::ios::binary) << bytes;
-}
-
 void write_tensor(const fs::path& file, const std::string& name, const std::string& type,
                   const std::vector<int>& shape, const std::string& data) {
   const nlohmann::json header{

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "../check_main.hpp"
+#include "../files.hpp"
 
 namespace workshop {
 
@@ -51,9 +52,6 @@ Arguments join(Arguments first, const Arguments& second);
 
 /// A normal picture: slanted stripes whose phase and noise depend on `seed`. 8-bit BGR.
 cv::Mat stripes(int seed, cv::Size size = {64, 64});
-
-std::string read_file(const std::filesystem::path& file);
-void write_file(const std::filesystem::path& file, const std::string& bytes);
 
 /// Writes a safetensors file of one tensor, whose bytes are `data`.
 void write_tensor(const std::filesystem::path& file, const std::string& name,

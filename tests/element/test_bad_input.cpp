@@ -2,18 +2,10 @@
 // What patchcoredetect can't use ends in one error of the right domain that names the file, and a
 // bank that is there stays as it was.
 
-#include <unistd.h>
-
-#include <fstream>
-
 #include "../check_main.hpp"
 #include "../element_test.hpp"
 
 namespace {
-
-void write(const std::string& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
-}
 
 /// Starts the element and expects exactly one error, of this domain and code, naming `file`.
 void expect_error(const std::string& properties, GQuark domain, gint code,
@@ -33,17 +25,17 @@ void expect_error(const std::string& properties, GQuark domain, gint code,
 void expect_refused_bank(const std::string& bytes) {
   TemporaryFolder folder;
   const std::string bank = folder.file("bank.safetensors");
-  write(bank, bytes);
+  write_file(bank, bytes);
   for (const char* mode : {"detect", "auto"})
     expect_error(std::string("mode=") + mode + " bank-location=" + bank, GST_RESOURCE_ERROR,
                  GST_RESOURCE_ERROR_OPEN_READ, bank);
-  ck_assert(contents(bank) == bytes);
+  ck_assert(read_file(bank) == bytes);
 }
 
 std::string good_bank() {
   TemporaryFolder folder;
   fit_bank(folder.file("bank.safetensors"));
-  return contents(folder.file("bank.safetensors"));
+  return read_file(folder.file("bank.safetensors"));
 }
 
 }  // namespace
@@ -92,9 +84,10 @@ START_TEST(a_bank_of_another_network) {
   bytes[at + 8] = '0';
   TemporaryFolder folder;
   const std::string bank = folder.file("bank.safetensors");
-  write(bank, bytes);
-  expect_error("bank-location=" + bank, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_SETTINGS, "builtin-0");
-  ck_assert(contents(bank) == bytes);
+  write_file(bank, bytes);
+  for (const std::string& named : {std::string("builtin-0"), std::string("builtin-1"), bank})
+    expect_error("bank-location=" + bank, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_SETTINGS, named);
+  ck_assert(read_file(bank) == bytes);
 }
 END_TEST
 
@@ -110,7 +103,7 @@ END_TEST
 START_TEST(weights_that_are_none) {
   TemporaryFolder folder;
   const std::string weights = folder.file("weights.safetensors");
-  write(weights, "no weights");
+  write_file(weights, "no weights");
   expect_error("mode=fit backbone=resnet18 weights-location=" + weights +
                    " bank-location=" + folder.file("bank"),
                GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_OPEN_READ, weights);
@@ -127,11 +120,21 @@ END_TEST
 START_TEST(a_folder_that_the_bank_cannot_be_written_to) {
   // A path below a file can't be written by root either.
   TemporaryFolder folder;
-  write(folder.file("file"), "");
+  write_file(folder.file("file"), "");
   const std::string bank = folder.file("file") + "/bank.safetensors";
   for (const char* mode : {"fit", "auto"})
     expect_error(std::string("mode=") + mode + " bank-location=" + bank, GST_RESOURCE_ERROR,
                  GST_RESOURCE_ERROR_WRITE, bank);
+}
+END_TEST
+
+START_TEST(a_bank_location_that_is_no_file) {
+  TemporaryFolder folder;
+  for (const char* mode : {"fit", "auto"})
+    expect_error(std::string("mode=") + mode + " bank-location=" + folder.path().string(),
+                 GST_RESOURCE_ERROR,
+                 g_str_equal(mode, "fit") ? GST_RESOURCE_ERROR_WRITE : GST_RESOURCE_ERROR_OPEN_READ,
+                 folder.path().string());
 }
 END_TEST
 
@@ -154,14 +157,14 @@ END_TEST
 START_TEST(a_fit_without_a_frame) {
   TemporaryFolder folder;
   const std::string bank = folder.file("bank.safetensors");
-  write(bank, "what was there before");
+  write_file(bank, "what was there before");
   ElementHarness h("mode=fit bank-location=" + bank);
   gst_harness_push_event(h.get(), gst_event_new_eos());
   const auto error = h.error(60 * GST_SECOND);
   ck_assert_ptr_nonnull(error.get());
   ck_assert_str_eq(g_quark_to_string(error->domain), "gst-stream-error-quark");
   ck_assert(std::string(error->message).find(bank) != std::string::npos);
-  ck_assert(contents(bank) == "what was there before");
+  ck_assert(read_file(bank) == "what was there before");
 }
 END_TEST
 
@@ -169,7 +172,7 @@ START_TEST(a_libtorch_that_cannot_be_loaded) {
   // Found before the real one, and no library: as a broken installation has it. The test forks, so
   // the variable is this test's own, and the loader reads it in the child that is started.
   TemporaryFolder folder;
-  write(folder.file("libtorch_cpu.so"), "not a library");
+  write_file(folder.file("libtorch_cpu.so"), "not a library");
   const std::string command =
       "env LD_LIBRARY_PATH=" + folder.path().string() +
       " gst-launch-1.0 videotestsrc num-buffers=1 ! patchcoredetect mode=fit bank-location=" +
@@ -188,7 +191,7 @@ END_TEST
 
 START_TEST(gst_inspect_works_without_libtorch) {
   TemporaryFolder folder;
-  write(folder.file("libtorch_cpu.so"), "not a library");
+  write_file(folder.file("libtorch_cpu.so"), "not a library");
   const std::string command = "env LD_LIBRARY_PATH=" + folder.path().string() +
                               " GST_REGISTRY=" + folder.file("registry.bin") +
                               " gst-inspect-1.0 patchcoredetect";
@@ -217,6 +220,7 @@ int main(int argc, char** argv) {
   tcase_add_test(tests, weights_that_are_none);
   tcase_add_test(tests, a_backbone_that_needs_weights_and_gets_none);
   tcase_add_test(tests, a_folder_that_the_bank_cannot_be_written_to);
+  tcase_add_test(tests, a_bank_location_that_is_no_file);
   tcase_add_test(tests, a_device_that_is_not_there);
   tcase_add_test(tests, a_crop_that_does_not_fit);
   tcase_add_test(tests, a_fit_without_a_frame);

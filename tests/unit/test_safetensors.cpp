@@ -3,6 +3,7 @@
 // break the format's rules: test_safetensors_hostile.cpp.
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <csignal>
 #include <nlohmann/json.hpp>
@@ -191,6 +192,27 @@ START_TEST(a_folder_of_the_name_is_a_write_error_and_stays) {
 }
 END_TEST
 
+START_TEST(a_device_is_a_write_error_and_stays) {
+  // As /dev/null, which root could replace by a plain file.
+  const TemporaryFolder folder;
+  ck_assert_int_eq(::mkfifo((folder / "f").c_str(), 0600), 0);
+  assert_refused(ErrorCode::Write, {(folder / "f").string()}, "a FIFO", [&] {
+    write_safetensors(folder / "f", {}, {{"a", at::ones({3})}});
+  });
+  ck_assert(std::filesystem::is_fifo(folder / "f"));
+}
+END_TEST
+
+START_TEST(through_a_link_the_file_is_replaced_and_the_link_stays) {
+  const TemporaryFolder folder;
+  write_file(folder / "real", "old");
+  std::filesystem::create_symlink("real", folder / "link");
+  write_safetensors(folder / "link", {}, {{"a", at::ones({3})}});
+  ck_assert(std::filesystem::is_symlink(folder / "link"));
+  ck_assert(SafetensorsReader(folder / "real").contains("a"));
+}
+END_TEST
+
 START_TEST(a_write_that_fails_midway_leaves_the_old_file_alone) {
   const TemporaryFolder folder;
   write_safetensors(folder / "f", {}, {{"a", at::ones({3})}});
@@ -246,6 +268,8 @@ int main() {
   tcase_add_test(writing, writing_replaces_the_old_file_and_leaves_no_other);
   tcase_add_test(writing, a_folder_that_is_not_there_is_a_write_error_naming_the_file);
   tcase_add_test(writing, a_folder_of_the_name_is_a_write_error_and_stays);
+  tcase_add_test(writing, a_device_is_a_write_error_and_stays);
+  tcase_add_test(writing, through_a_link_the_file_is_replaced_and_the_link_stays);
   tcase_add_test(writing, a_write_that_fails_midway_leaves_the_old_file_alone);
   tcase_add_test(writing, a_cancelled_write_leaves_the_old_file_alone);
   suite_add_tcase(suite, writing);
