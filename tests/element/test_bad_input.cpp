@@ -147,7 +147,7 @@ START_TEST(a_device_that_is_not_there) {
 }
 END_TEST
 
-START_TEST(a_crop_that_does_not_fit) {
+START_TEST(sizes_that_make_no_sense) {
   TemporaryFolder folder;
   expect_error("mode=fit input-size=64 crop=128 bank-location=" + folder.file("bank"),
                GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, "128x128");
@@ -222,7 +222,7 @@ int main(int argc, char** argv) {
   tcase_add_test(tests, a_folder_that_the_bank_cannot_be_written_to);
   tcase_add_test(tests, a_bank_location_that_is_no_file);
   tcase_add_test(tests, a_device_that_is_not_there);
-  tcase_add_test(tests, a_crop_that_does_not_fit);
+  tcase_add_test(tests, sizes_that_make_no_sense);
   tcase_add_test(tests, a_fit_without_a_frame);
   tcase_add_test(tests, a_libtorch_that_cannot_be_loaded);
   tcase_add_test(tests, gst_inspect_works_without_libtorch);
