@@ -59,8 +59,11 @@ void Progress::finish(GstProgressType type, const char* text) {
 }
 
 void Progress::post(GstProgressType type, const char* text) {
-  gst_element_post_message(element_,
-                           gst_message_new_progress(GST_OBJECT(element_), type, code_, text));
+  GstMessage* message = gst_message_new_progress(GST_OBJECT(element_), type, code_, text);
+  if (type == GST_PROGRESS_TYPE_CONTINUE)
+    gst_structure_set(gst_message_writable_structure(message), "percent", G_TYPE_INT, percent_,
+                      nullptr);
+  gst_element_post_message(element_, message);
 }
 
 }  // namespace gstpatchcore

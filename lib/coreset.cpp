@@ -31,6 +31,7 @@ constexpr uint64_t kProjectionStream = 0x70726f6a;
 constexpr uint64_t kStartStream = 0x73746172;
 
 constexpr int64_t kDenseWidth = 128;
+constexpr int64_t kRowsAtOnce = 1 << 14;  // of a product, between two looks at the monitor
 constexpr int64_t kStartPoints = 10;
 
 at::Tensor dense_projection(int64_t width, uint64_t seed) {
@@ -57,16 +58,36 @@ at::Tensor sparse_projection(int64_t width, int64_t target, uint64_t seed) {
   return matrix;
 }
 
+/// rows * matrix, in parts between which the work can be cancelled.
+at::Tensor product(const at::Tensor& rows, const at::Tensor& matrix, const Monitor& monitor) {
+  at::Tensor result = at::empty({rows.size(0), matrix.size(1)}, rows.options());
+  for (int64_t at = 0; at < rows.size(0); at += kRowsAtOnce) {
+    monitor.check();
+    at::Tensor part = result.slice(0, at, at + kRowsAtOnce);
+    at::matmul_out(part, rows.slice(0, at, at + kRowsAtOnce), matrix);
+  }
+  return result;
+}
+
+/// rows' principal axes as columns, that of the largest variance first. rows: with mean 0.
+at::Tensor principal_axes(const at::Tensor& rows, const Monitor& monitor) {
+  at::Tensor covariance = at::zeros({rows.size(1), rows.size(1)}, rows.options());
+  for (const at::Tensor& part : rows.split(kRowsAtOnce)) {
+    monitor.check();
+    covariance.addmm_(part.t(), part);
+  }
+  const at::Tensor vectors = std::get<1>(at::linalg_eigh(covariance.to(at::kDouble).cpu()));
+  return vectors.flip(1).to(rows.options());
+}
+
 /// Rows for greedy k-center, turned so that most of a distance shows in the first few coordinates.
 /// A row is head | rest, where the head is `kHead - 1` principal coordinates and the norm of the
 /// rest: |head(x) - head(c)| never exceeds |x - c|, and tells most rows apart.
 class PrincipalRows {
  public:
-  explicit PrincipalRows(const at::Tensor& rows) {
+  PrincipalRows(const at::Tensor& rows, const Monitor& monitor) {
     const at::Tensor centred = rows - rows.mean(0);
-    const at::Tensor covariance = centred.t().matmul(centred).to(at::kDouble).cpu();
-    const at::Tensor axes = std::get<1>(at::linalg_eigh(covariance)).flip(1);
-    rows_ = centred.matmul(axes.to(rows.options()));
+    rows_ = product(centred, principal_axes(centred, monitor), monitor);
     const int64_t kept = std::min<int64_t>(kHead - 1, rows_.size(1));
     const at::Tensor residual = rows_.slice(1, kept).square().sum(1, true).sqrt_();
     head_ = at::cat({rows_.slice(1, 0, kept), residual}, 1).contiguous();
@@ -100,16 +121,17 @@ class PrincipalRows {
 
 }  // namespace
 
-at::Tensor project(const at::Tensor& rows, Projection projection, uint64_t seed) {
+at::Tensor project(const at::Tensor& rows, Projection projection, uint64_t seed,
+                   const Monitor& monitor) {
   const int64_t width = rows.size(1);
   if (projection == Projection::Dense128) {
     if (width == kDenseWidth) return rows;
-    return rows.matmul(dense_projection(width, seed).to(rows.device()));
+    return product(rows, dense_projection(width, seed).to(rows.device()), monitor);
   }
   // Johnson and Lindenstrauss at eps 0.9: eps^2 / 2 - eps^3 / 3 = 0.162.
   const auto target = static_cast<int64_t>(4 * std::log(static_cast<double>(rows.size(0))) / 0.162);
   if (target >= width || target < 1) return rows;
-  return rows.matmul(sparse_projection(width, target, seed).to(rows.device()));
+  return product(rows, sparse_projection(width, target, seed).to(rows.device()), monitor);
 }
 
 CoresetSeed coreset_seed(const at::Tensor& rows, CoresetStart start, uint64_t seed) {
@@ -130,7 +152,7 @@ CoresetSeed coreset_seed(const at::Tensor& rows, CoresetStart start, uint64_t se
 at::Tensor greedy_k_center(const at::Tensor& rows, int64_t count, const CoresetSeed& seed,
                            const Monitor& monitor) {
   count = std::min(count, rows.size(0));
-  PrincipalRows points(rows);
+  PrincipalRows points(rows, monitor);
   at::Tensor minimum = seed.minimum.defined() ? seed.minimum.square()
                                               : at::full({rows.size(0)}, INFINITY, rows.options());
   at::Tensor chosen = at::empty({count}, at::kLong);

@@ -14,7 +14,8 @@ namespace patchcore {
 /// The random projection that a coreset is chosen in (the bank keeps the unprojected rows).
 /// rows: N x D float. Returns N x D' float, or `rows` itself where the settings ask for none.
 /// Every random number comes from `seed`, on the CPU, whatever the device of `rows`.
-at::Tensor project(const at::Tensor& rows, Projection projection, uint64_t seed);
+at::Tensor project(const at::Tensor& rows, Projection projection, uint64_t seed,
+                   const Monitor& monitor = {});
 
 /// Where the running minimum of greedy k-center begins.
 struct CoresetSeed {

@@ -85,7 +85,7 @@ MemoryBank Fit::build_from(const std::vector<Frame>& frames, double share,
   if (!patches.isfinite().all().item<bool>())
     throw Error(ErrorCode::Failed, "The network's features are not finite.");
 
-  const at::Tensor projected = project(patches, settings_.projection, options_.seed);
+  const at::Tensor projected = project(patches, settings_.projection, options_.seed, monitor);
   monitor.check();
   const at::Tensor chosen =
       greedy_k_center(projected, bank_rows(patches.size(0), share),
@@ -94,7 +94,7 @@ MemoryBank Fit::build_from(const std::vector<Frame>& frames, double share,
   MemoryBank bank;
   const at::Tensor rows = patches.index_select(0, chosen.to(patches.device()));
   const int64_t b = std::min<int64_t>(settings_.neighbours, rows.size(0));
-  bank.neighbours = NearestNeighbour(rows).own_neighbours(b).cpu();
+  bank.neighbours = NearestNeighbour(rows).own_neighbours(b, monitor).cpu();
   bank.rows = rows.cpu();
   bank.settings = settings_;
   bank.weights_id = backbone_->weights_id();

@@ -29,10 +29,12 @@ NearestNeighbour::NearestNeighbour(at::Tensor bank)
       centred_t_((bank_ - centre_).t().contiguous()),
       half_norms_(centred_t_.square().sum(0).mul_(0.5)) {}
 
-Neighbours NearestNeighbour::search(const at::Tensor& queries, int64_t k) const {
+Neighbours NearestNeighbour::search(const at::Tensor& queries, int64_t k,
+                                    const Monitor& monitor) const {
   const int64_t block = std::max<int64_t>(16, kBlockValues / std::max<int64_t>(size(), 1));
   std::vector<at::Tensor> distances, rows;
   for (const at::Tensor& part : queries.split(block)) {
+    monitor.check();
     Neighbours found = search_block(part, k);
     distances.push_back(std::move(found.distances));
     rows.push_back(std::move(found.rows));
@@ -52,8 +54,8 @@ Neighbours NearestNeighbour::search_block(const at::Tensor& queries, int64_t k) 
   return {squares.slice(1, 0, k).sqrt(), rows.gather(1, by_distance.slice(1, 0, k))};
 }
 
-at::Tensor NearestNeighbour::own_neighbours(int64_t k) const {
-  at::Tensor rows = search(bank_, k).rows;
+at::Tensor NearestNeighbour::own_neighbours(int64_t k, const Monitor& monitor) const {
+  at::Tensor rows = search(bank_, k, monitor).rows;
   // A copy of a row may stand before the row itself, or even crowd it out: it goes to the front.
   const at::Tensor self = at::arange(size(), rows.options()).unsqueeze(1);
   at::Tensor rank = at::arange(k, rows.options()).add_(1).expand({size(), k}).clone();

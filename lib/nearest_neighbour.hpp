@@ -3,6 +3,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "monitor.hpp"
+
 namespace patchcore {
 
 /// Q x k, nearest first, ties to the lower row.
@@ -19,10 +21,10 @@ class NearestNeighbour {
 
   /// queries: Q x D float. 1 <= k <= K. A matrix product finds the candidates; the distances are
   /// then summed as (q - m)^2, so that they don't suffer from cancellation.
-  Neighbours search(const at::Tensor& queries, int64_t k) const;
+  Neighbours search(const at::Tensor& queries, int64_t k, const Monitor& monitor = {}) const;
 
   /// For each of the bank's own rows its k nearest, itself first: N_b(m) of Eq. 7.
-  at::Tensor own_neighbours(int64_t k) const;
+  at::Tensor own_neighbours(int64_t k, const Monitor& monitor = {}) const;
 
   const at::Tensor& bank() const { return bank_; }
   int64_t size() const { return bank_.size(0); }

@@ -151,6 +151,8 @@ START_TEST(sizes_that_make_no_sense) {
   TemporaryFolder folder;
   expect_error("mode=fit input-size=64 crop=128 bank-location=" + folder.file("bank"),
                GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, "128x128");
+  expect_error("mode=fit input-size=8 bank-location=" + folder.file("bank"), GST_RESOURCE_ERROR,
+               GST_RESOURCE_ERROR_SETTINGS, "8 is not between");
 }
 END_TEST
 
