@@ -20,6 +20,7 @@ MemoryBank sample() {
   bank.settings.layers = {"layer1", "layer3"};
   bank.settings.resize = {320, 0};
   bank.settings.map_sigma = 0.1;
+  bank.settings.neighbours = 3;
   bank.calibration = Calibration::from_scores({0.3f, 0.1f, 0.2f}, {3.0f, 1.0f}, 0.01);
   bank.calibration.method = "3 folds";
   bank.weights_id = "0123abcd";
@@ -157,6 +158,7 @@ START_TEST(neighbours_that_are_not_rows_of_the_bank_are_refused) {
   assert_tensor_refused("int32", "neighbours", neighbours.to(at::kInt));
   assert_tensor_refused("float", "neighbours", neighbours.to(at::kFloat));
   assert_tensor_refused("a row less", "neighbours", neighbours.slice(0, 0, 5));
+  assert_tensor_refused("a column less", "neighbours", neighbours.slice(1, 0, 2));
   assert_tensor_refused("more than rows", "neighbours", at::zeros({6, 7}, at::kLong));
   assert_tensor_refused("none", "neighbours", at::zeros({6, 0}, at::kLong));
   assert_tensor_refused("one dimension", "neighbours", neighbours.flatten());
