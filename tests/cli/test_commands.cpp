@@ -37,8 +37,7 @@ END_TEST
 
 START_TEST(fit_shows_no_progress_without_a_terminal) {
   const std::string file = fresh() / "bank.safetensors";
-  ck_assert_str_eq(
-      run(join({"fit", "--images", shared("train"), "--output", file}, kFit)).err.c_str(), "");
+  assert_text(run(join({"fit", "--images", shared("train"), "--output", file}, kFit)).err, "");
 }
 END_TEST
 

@@ -83,7 +83,7 @@ std::string output_of(const Arguments& arguments) {
 void assert_refused(const Run& run, int status, const std::string& part) {
   const char* err = run.err.c_str();
   ck_assert_msg(run.status == status, "exit status %d: %s", run.status, err);
-  ck_assert_str_eq(run.out.c_str(), "");
+  assert_text(run.out, "");
   ck_assert_msg(run.err.starts_with("patchcore: "), "\"%s\"", err);
   ck_assert_msg(std::count(run.err.begin(), run.err.end(), '\n') == 1, "\"%s\"", err);
   ck_assert_msg(run.err.find(part) != std::string::npos, "\"%s\" doesn't name %s", err,

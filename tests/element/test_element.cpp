@@ -67,7 +67,7 @@ START_TEST(fit_passes_frames_unchanged_and_leaves_a_bank_before_eos) {
   for (guint i = 0; i < 8; ++i) {
     const auto frame = h.pull();
     ck_assert(pixels(frame.get()) == original(i, false));
-    ck_assert_str_eq(state(result_of(frame)).c_str(), "learning");
+    assert_text(state(result_of(frame)), "learning");
   }
   ck_assert(!g_file_test(location.c_str(), G_FILE_TEST_EXISTS));
   ck_assert(gst_harness_push_event(h.get(), gst_event_new_eos()));
@@ -86,7 +86,7 @@ START_TEST(a_defect_scores_above_the_threshold_and_its_peak_is_there) {
   h.push(100);
   h.push(101, /*defect=*/true);
   const auto normal = h.pull(), defective = h.pull();
-  ck_assert_str_eq(state(result_of(normal)).c_str(), "scored");
+  assert_text(state(result_of(normal)), "scored");
   ck_assert(!anomalous(result_of(normal)));
   ck_assert(anomalous(result_of(defective)));
   ck_assert_double_lt(number(result_of(normal), "normalized-score"), 0.5);
@@ -157,7 +157,7 @@ START_TEST(auto_learns_then_scores_in_the_same_stream_and_next_time_at_once) {
     for (guint i = 0; i < 10; ++i) ck_assert_int_eq(h.push(i), GST_FLOW_OK);
     // The harness is live: frames pass while the bank is built. Push until one is scored.
     guint scored = 0;
-    for (guint i = 0; i < 10; ++i) ck_assert_str_eq(state(result_of(h.pull())).c_str(), "learning");
+    for (guint i = 0; i < 10; ++i) assert_text(state(result_of(h.pull())), "learning");
     for (guint i = 10; scored == 0; ++i) {
       ck_assert_int_eq(h.push(i, true), GST_FLOW_OK);
       const auto frame = h.pull();
@@ -168,7 +168,7 @@ START_TEST(auto_learns_then_scores_in_the_same_stream_and_next_time_at_once) {
   }
   ElementHarness again(line);
   again.push(50);
-  ck_assert_str_eq(state(result_of(again.pull())).c_str(), "scored");
+  assert_text(state(result_of(again.pull())), "scored");
 }
 END_TEST
 
@@ -194,8 +194,8 @@ START_TEST(corrupted_and_gap_frames_pass_without_being_fitted_or_scored) {
   ElementHarness h(bank.detect);
   h.push(0, true, GST_BUFFER_FLAG_CORRUPTED);
   h.push(1, true, GST_BUFFER_FLAG_GAP);
-  ck_assert_str_eq(state(result_of(h.pull())).c_str(), "none");
-  ck_assert_str_eq(state(result_of(h.pull())).c_str(), "none");
+  assert_text(state(result_of(h.pull())), "none");
+  assert_text(state(result_of(h.pull())), "none");
 
   TemporaryFolder folder;
   ElementHarness fit("mode=fit bank-location=" + folder.file("bank"));
@@ -262,8 +262,8 @@ START_TEST(a_message_for_each_scored_frame_has_the_fields_of_levels_messages) {
   const auto found = messages(h.bus(), GST_MESSAGE_ELEMENT);
   ck_assert_uint_eq(found.size(), 1);
   const GstStructure* s = gst_message_get_structure(found[0].get());
-  ck_assert_str_eq(gst_structure_get_name(s), "patchcore");
-  ck_assert_str_eq(gst_structure_get_string(s, "camera-id"), "door");
+  assert_text(gst_structure_get_name(s), "patchcore");
+  assert_text(gst_structure_get_string(s, "camera-id"), "door");
   for (const char* field : {"timestamp", "stream-time", "running-time"}) {
     guint64 time = 0;
     ck_assert(gst_structure_get_uint64(s, field, &time));

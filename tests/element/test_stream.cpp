@@ -60,7 +60,7 @@ START_TEST(the_pipeline_ends_when_downstream_has_enough) {
   Bank bank;
   const std::string line = std::string("videotestsrc num-buffers=100 ! ") + kFrames + " ! " +
                            bank.detect + "! fakesink num-buffers=5";
-  ck_assert_str_eq(run_pipeline(line).c_str(), "");
+  assert_text(run_pipeline(line), "");
 }
 END_TEST
 
@@ -68,7 +68,7 @@ START_TEST(a_branch_that_is_not_linked_leaves_the_others_alone) {
   Bank bank;
   const std::string line = std::string("videotestsrc num-buffers=40 ! ") + kFrames +
                            " ! tee name=t t. ! queue ! fakesink t. ! " + bank.detect;
-  ck_assert_str_eq(run_pipeline(line).c_str(), "");
+  assert_text(run_pipeline(line), "");
 }
 END_TEST
 
@@ -78,7 +78,7 @@ START_TEST(learning_that_is_cut_short_downstream_does_not_stop_other_branches) {
       std::string("videotestsrc num-buffers=60 ! ") + kFrames +
       " ! tee name=t t. ! queue ! fakesink t. ! patchcoredetect mode=auto fit-frames=4 " +
       "input-size=128 bank-location=" + folder.file("bank") + " ! fakesink num-buffers=1";
-  ck_assert_str_eq(run_pipeline(line).c_str(), "");
+  assert_text(run_pipeline(line), "");
 }
 END_TEST
 
@@ -124,7 +124,7 @@ START_TEST(a_crop_that_is_only_noted_on_the_buffer_is_seen) {
     const std::string line = std::string("videotestsrc num-buffers=2 ! video/x-raw,format=") +
                              format + ",width=1024,height=128 ! videocrop right=896 ! " +
                              bank.detect + "! fakesink";
-    ck_assert_str_eq(run_pipeline(line, &messages).c_str(), "");
+    assert_text(run_pipeline(line, &messages), "");
     ck_assert_uint_eq(messages.size(), 2);
   }
 }
@@ -138,7 +138,7 @@ START_TEST(a_video_meta_larger_than_the_caps_is_read_within_the_caps) {
   gst_buffer_memset(frame, 0, 128, 1024 * 64 * 3);
   gst_buffer_add_video_meta(frame, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_FORMAT_RGB, 1024, 64);
   ck_assert_int_eq(gst_harness_push(h.get(), frame), GST_FLOW_OK);
-  ck_assert_str_eq(state_of(h.pull()).c_str(), "scored");
+  assert_text(state_of(h.pull()), "scored");
 }
 END_TEST
 
@@ -148,13 +148,11 @@ START_TEST(frames_pass_as_through_a_queue_where_downstream_reads_no_video_meta) 
   const std::string source =
       "videotestsrc num-buffers=3 ! video/x-raw,format=I420,width=101,height=77 ! ";
   const std::string direct = bank.folder.file("direct"), through = bank.folder.file("through");
-  ck_assert_str_eq(
-      run_pipeline(source + "vp8enc deadline=1 ! vp8dec ! filesink location=" + direct).c_str(),
-      "");
-  ck_assert_str_eq(run_pipeline(source + "vp8enc deadline=1 ! vp8dec ! " + bank.detect +
-                                "overlay=none ! filesink location=" + through)
-                       .c_str(),
-                   "");
+  assert_text(run_pipeline(source + "vp8enc deadline=1 ! vp8dec ! filesink location=" + direct),
+              "");
+  assert_text(run_pipeline(source + "vp8enc deadline=1 ! vp8dec ! " + bank.detect +
+                           "overlay=none ! filesink location=" + through),
+              "");
   ck_assert(read_file(direct) == read_file(through));
 }
 END_TEST
@@ -167,7 +165,7 @@ START_TEST(a_segment_in_bytes_is_taken) {
   std::vector<std::shared_ptr<GstMessage>> messages;
   const std::string line = "filesrc blocksize=16384 location=" + raw + " ! " + kFrames + " ! " +
                            bank.detect + "! fakesink";
-  ck_assert_str_eq(run_pipeline(line, &messages).c_str(), "");
+  assert_text(run_pipeline(line, &messages), "");
   ck_assert_uint_eq(messages.size(), 3);
 }
 END_TEST

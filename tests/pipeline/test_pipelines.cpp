@@ -142,7 +142,7 @@ START_TEST(one_pipeline_learns_the_scene_and_the_next_finds_its_defects) {
   const Video today(scene.folder, "today.avi", 120, 2, 0.6);
   std::vector<std::shared_ptr<GstMessage>> messages;
   const std::string error = run_pipeline(today.source + scene.detect() + "fakesink", &messages);
-  ck_assert_str_eq(error.c_str(), "");
+  assert_text(error, "");
   const Scores scores = scores_of(messages);
   ck_assert_uint_eq(scores.score.size(), 120);
 
@@ -175,10 +175,9 @@ START_TEST(the_annotated_video_plays_again_with_all_its_frames) {
   const Scene scene;
   const Video today(scene.folder, "today.avi", 30, 2, 1);
   const std::string annotated = scene.folder.file("annotated.webm");
-  ck_assert_str_eq(
+  assert_text(
       run_pipeline(today.source + scene.detect() +
-                   "vp8enc deadline=1 cpu-used=8 ! webmmux ! filesink location=" + annotated)
-          .c_str(),
+                   "vp8enc deadline=1 cpu-used=8 ! webmmux ! filesink location=" + annotated),
       "");
   guint frames = 0;
   watch(
@@ -236,7 +235,7 @@ START_TEST(a_score_is_the_same_in_every_order_of_red_green_and_blue) {
         run_pipeline(today.source + "videoconvert ! video/x-raw,format=RGB ! videoconvert ! " +
                          "video/x-raw,format=" + format + " ! " + scene.detect() + "fakesink",
                      &messages);
-    ck_assert_str_eq(error.c_str(), "");
+    assert_text(error, "");
     const auto scores = scores_of(messages).score;
     ck_assert_uint_eq(scores.size(), 4);
     if (expected.empty()) expected = scores;

@@ -18,10 +18,10 @@ START_TEST(the_bank_tells_what_it_was_made_of) {
   FitOptions options;
   options.seed = 42;
   const MemoryBank bank = built(options);
-  ck_assert_str_eq(bank.settings.backbone.c_str(), "builtin");
+  assert_text(bank.settings.backbone, "builtin");
   ck_assert((bank.settings.layers == std::vector<std::string>{"fine", "coarse"}));
-  ck_assert_str_eq(bank.weights_id.c_str(), builtin()->weights_id().c_str());
-  ck_assert_str_eq(bank.precision.c_str(), "fp32");
+  assert_text(bank.weights_id, builtin()->weights_id().c_str());
+  assert_text(bank.precision, "fp32");
   ck_assert_uint_eq(bank.seed, 42);
   ck_assert_int_eq(bank.frames, kFrames);
 }

@@ -81,9 +81,9 @@ START_TEST(everything_that_was_saved_is_loaded) {
   ck_assert(loaded.rows.equal(saved.rows));
   ck_assert(loaded.neighbours.equal(saved.neighbours));
   ck_assert(loaded.settings == saved.settings);
-  ck_assert_str_eq(loaded.weights_id.c_str(), saved.weights_id.c_str());
-  ck_assert_str_eq(loaded.weights_location.c_str(), saved.weights_location.c_str());
-  ck_assert_str_eq(loaded.precision.c_str(), saved.precision.c_str());
+  assert_text(loaded.weights_id, saved.weights_id.c_str());
+  assert_text(loaded.weights_location, saved.weights_location.c_str());
+  assert_text(loaded.precision, saved.precision.c_str());
   ck_assert_uint_eq(loaded.seed, saved.seed);
   ck_assert_int_eq(loaded.frames, saved.frames);
 }
@@ -101,7 +101,7 @@ START_TEST(the_calibration_comes_back_to_the_last_bit) {
   ck_assert(loaded.pixel_threshold == bank.calibration.pixel_threshold);
   ck_assert(loaded.median == bank.calibration.median);
   ck_assert(loaded.pixel_median == bank.calibration.pixel_median);
-  ck_assert_str_eq(loaded.method.c_str(), "3 folds");
+  assert_text(loaded.method, "3 folds");
 }
 END_TEST
 

@@ -256,7 +256,7 @@ START_TEST(the_weights_id_is_the_files_sha256) {
   std::string printed(64, '\0');
   ck_assert_uint_eq(std::fread(printed.data(), 1, 64, pipe), 64);
   ::pclose(pipe);
-  ck_assert_str_eq(id.c_str(), printed.c_str());
+  assert_text(id, printed.c_str());
 }
 END_TEST
 

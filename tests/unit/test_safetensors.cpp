@@ -23,7 +23,8 @@ constexpr at::ScalarType kTypes[] = {at::kDouble, at::kFloat, at::kHalf, at::kBF
 bool same(const at::Tensor& a, const at::Tensor& b) {
   return a.scalar_type() == b.scalar_type() && a.sizes() == b.sizes() &&
          a.contiguous().view(-1).numel() == b.numel() &&
-         std::memcmp(a.contiguous().data_ptr(), b.contiguous().data_ptr(), a.nbytes()) == 0;
+         (a.nbytes() == 0 ||
+          std::memcmp(a.contiguous().data_ptr(), b.contiguous().data_ptr(), a.nbytes()) == 0);
 }
 
 void write_python_file(const std::filesystem::path& path) {
@@ -69,7 +70,7 @@ START_TEST(no_tensor_at_all_is_a_file_too) {
   write_safetensors(folder / "f", {{"a", "b"}}, {});
   const SafetensorsReader reader(folder / "f");
   ck_assert(reader.names().empty());
-  ck_assert_str_eq(reader.metadata().at("a").c_str(), "b");
+  assert_text(reader.metadata().at("a"), "b");
 }
 END_TEST
 
@@ -96,8 +97,7 @@ END_TEST
 START_TEST(metadata_that_is_not_utf8_is_written_readably) {
   const TemporaryFolder folder;
   write_safetensors(folder / "f", {{"path", "/tmp/\xff"}}, {});
-  ck_assert_str_eq(SafetensorsReader(folder / "f").metadata().at("path").c_str(),
-                   "/tmp/\xef\xbf\xbd");
+  assert_text(SafetensorsReader(folder / "f").metadata().at("path"), "/tmp/\xef\xbf\xbd");
 }
 END_TEST
 

@@ -97,10 +97,10 @@ START_TEST(every_preset_knows_its_name) {
     ck_assert(Settings::from_preset(preset).preset == preset);
     ck_assert(parse_preset(nick(preset)) == preset);
   }
-  ck_assert_str_eq(nick(Preset::Paper), "paper");
-  ck_assert_str_eq(nick(Preset::Official), "official");
-  ck_assert_str_eq(nick(Preset::Anomalib), "anomalib");
-  ck_assert_str_eq(nick(Preset::Article), "article");
+  assert_text(nick(Preset::Paper), "paper");
+  assert_text(nick(Preset::Official), "official");
+  assert_text(nick(Preset::Anomalib), "anomalib");
+  assert_text(nick(Preset::Article), "article");
 }
 END_TEST
 
@@ -153,7 +153,7 @@ START_TEST(a_resize_is_a_shorter_side_or_width_and_height) {
   ck_assert(parse_resize("8192") == (ResizeTarget{8192, 0}));
   ck_assert(parse_resize("320x240") == (ResizeTarget{320, 240}));
   for (const char* text : {"256", "320x240", "16x8192"})
-    ck_assert_str_eq(to_string(parse_resize(text)).c_str(), text);
+    assert_text(to_string(parse_resize(text)), text);
 }
 END_TEST
 
