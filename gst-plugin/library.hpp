@@ -8,24 +8,20 @@
   F(patchcore_error_quark)             \
   F(patchcore_backbone_get)            \
   F(patchcore_backbone_get_for_bank)   \
-  F(patchcore_backbone_ref)            \
   F(patchcore_backbone_unref)          \
   F(patchcore_backbone_get_id)         \
   F(patchcore_bank_load)               \
   F(patchcore_bank_save)               \
-  F(patchcore_bank_ref)                \
   F(patchcore_bank_unref)              \
   F(patchcore_bank_get_info)           \
   F(patchcore_preprocess_get_geometry) \
   F(patchcore_preprocess_resize)       \
   F(patchcore_fit_new)                 \
-  F(patchcore_fit_ref)                 \
   F(patchcore_fit_unref)               \
   F(patchcore_fit_get_preprocess)      \
   F(patchcore_fit_get_frames)          \
   F(patchcore_fit_build)               \
   F(patchcore_detector_new)            \
-  F(patchcore_detector_ref)            \
   F(patchcore_detector_unref)          \
   F(patchcore_detector_get_preprocess) \
   F(patchcore_result_clear)            \

@@ -60,6 +60,16 @@ std::shared_ptr<GstBuffer> ElementHarness::pull() {
           }};
 }
 
+void ElementHarness::end() {
+  g_assert_true(gst_harness_push_event(harness_.get(), gst_event_new_eos()));
+  for (bool ended = false; !ended;) {
+    GstEvent* event = gst_harness_pull_event(harness_.get());
+    g_assert_nonnull(event);
+    ended = GST_EVENT_TYPE(event) == GST_EVENT_EOS;
+    gst_event_unref(event);
+  }
+}
+
 std::shared_ptr<GError> ElementHarness::error(GstClockTime timeout) {
   GstMessage* message = gst_bus_timed_pop_filtered(bus_, timeout, GST_MESSAGE_ERROR);
   if (!message) return nullptr;
@@ -73,12 +83,7 @@ void fit_bank(const std::string& location, guint frames, const std::string& more
   ElementHarness fit("mode=fit input-size=128 bank-location=" + location + " " + more);
   g_assert_true(fit.started());
   for (guint i = 0; i < frames; ++i) g_assert_cmpint(fit.push(i), ==, GST_FLOW_OK);
-  g_assert_true(gst_harness_push_event(fit.get(), gst_event_new_eos()));
-  while (GstEvent* event = gst_harness_pull_event(fit.get())) {
-    const bool eos = GST_EVENT_TYPE(event) == GST_EVENT_EOS;
-    gst_event_unref(event);
-    if (eos) break;
-  }
+  fit.end();
   g_assert_true(g_file_test(location.c_str(), G_FILE_TEST_IS_REGULAR));
 }
 

@@ -34,6 +34,8 @@ class ElementHarness {
   GstFlowReturn push(guint index, bool defect = false, GstBufferFlags flags = {});
   /// The next frame that leaves; waits for it. nullptr when none comes within a minute.
   std::shared_ptr<GstBuffer> pull();
+  /// Pushes EOS and waits until it has left.
+  void end();
 
   /// The first error on the bus: domain, code and text, or nullptr within `timeout`.
   std::shared_ptr<GError> error(GstClockTime timeout = 0);
