@@ -87,7 +87,7 @@ bool Session::check_bank_location(bool for_writing) {
 bool Session::open_for_detect() {
   const Library& lib = library();
   ErrorPtr error;
-  bank_ = Bank(lib.patchcore_bank_load(config_.bank_location.c_str(), error.out()));
+  bank_ = Bank(lib.patchcore_bank_load(config_.bank_location.c_str(), cancellable_, error.out()));
   if (!bank_) return fail(error);
   backbone_ = Backbone(lib.patchcore_backbone_get_for_bank(
       bank_.get(), or_null(config_.weights_location), config_.device.c_str(),

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "backbone.hpp"
 
-#include <glib.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <map>
-#include <mutex>
 
 #include "error.hpp"
+#include "file_identity.hpp"
 #include "filter_bank.hpp"
 #include "resnet.hpp"
+#include "sha256.hpp"
+#include "weak_cache.hpp"
 
 namespace patchcore {
 namespace {
@@ -21,12 +19,43 @@ constexpr const char* kBuiltin = "builtin";
 
 std::string sha256(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  std::unique_ptr<GChecksum, void (*)(GChecksum*)> sum(g_checksum_new(G_CHECKSUM_SHA256),
-                                                       g_checksum_free);
+  Sha256 sum;
   std::vector<char> block(1 << 20);
   while (file.read(block.data(), static_cast<std::streamsize>(block.size())), file.gcount() > 0)
-    g_checksum_update(sum.get(), reinterpret_cast<const guchar*>(block.data()), file.gcount());
-  return g_checksum_get_string(sum.get());
+    sum.update(block.data(), static_cast<size_t>(file.gcount()));
+  return sum.hex();
+}
+
+std::vector<FeatureLayer> all_layers(const std::string& network) {
+  return network == kBuiltin ? FilterBank::all_layers() : ResNet::all_layers(network);
+}
+
+std::vector<std::string> usual_layers(const std::string& network) {
+  if (network == kBuiltin) return {"fine", "coarse"};
+  return {"layer2", "layer3"};
+}
+
+/// Finest first is what a patch's grid is taken from; each once, since a copy only weighs double.
+std::vector<FeatureLayer> chosen_layers(const BackboneOptions& options) {
+  const auto all = all_layers(options.name);
+  std::string known;
+  for (const auto& layer : all) known += (known.empty() ? "" : ", ") + layer.name;
+  const auto names = options.layers.empty() ? usual_layers(options.name) : options.layers;
+  std::vector<FeatureLayer> chosen;
+  for (const auto& name : names) {
+    const auto layer = std::find_if(all.begin(), all.end(),
+                                    [&](const FeatureLayer& known) { return known.name == name; });
+    if (layer == all.end())
+      throw Error(ErrorCode::InvalidArgument, "\"" + name + "\" is not a layer of " + options.name +
+                                                  "; there are " + known + ".");
+    if (!chosen.empty() && layer->stride <= chosen.back().stride)
+      throw Error(ErrorCode::InvalidArgument,
+                  "The layer \"" + name + "\" can't come behind \"" + chosen.back().name +
+                      "\": those of " + options.name +
+                      " are named once each, in this order: " + known + ".");
+    chosen.push_back(*layer);
+  }
+  return chosen;
 }
 
 void check_name(const BackboneOptions& options) {
@@ -52,22 +81,10 @@ void check_weights(const BackboneOptions& options) {
     throw Error(ErrorCode::OpenRead, "\"" + options.weights + "\" is not a file of weights.");
 }
 
-std::shared_ptr<const Backbone> make(const BackboneOptions& options, c10::Device device) {
-  if (options.name == kBuiltin) return std::make_shared<FilterBank>(options, device);
-  return std::make_shared<ResNet>(options, device, sha256(options.weights));
-}
-
-/// What tells two files apart without reading them: a file replaced under its name is another.
-std::string file_identity(const std::string& path) {
-  std::error_code error;
-  const auto canonical = std::filesystem::weakly_canonical(path, error);
-  struct stat now {};
-  ::stat(path.c_str(), &now);
-  std::string identity = canonical.string();
-  // The change time too: archives and copies set the other one.
-  for (const timespec& time : {now.st_mtim, now.st_ctim})
-    identity += "\n" + std::to_string(time.tv_sec) + "." + std::to_string(time.tv_nsec);
-  return identity + "\n" + std::to_string(now.st_ino);
+std::shared_ptr<const Backbone> make(const BackboneOptions& options,
+                                     const std::vector<FeatureLayer>& layers, c10::Device device) {
+  if (options.name == kBuiltin) return std::make_shared<FilterBank>(options, layers, device);
+  return std::make_shared<ResNet>(options, layers, device, sha256(options.weights));
 }
 
 std::string cache_key(const BackboneOptions& options, c10::Device device) {
@@ -86,12 +103,15 @@ Backbone::Backbone(BackboneOptions options, std::vector<FeatureLayer> layers, c1
       weights_id_(std::move(weights_id)) {}
 
 std::shared_ptr<const Backbone> Backbone::get(const BackboneOptions& requested) {
-  static std::mutex mutex;
-  static std::map<std::string, std::weak_ptr<const Backbone>> made;
+  static auto& cache = *new WeakCache<std::string, Backbone>;
 
   check_name(requested);
+  const auto layers = chosen_layers(requested);
   check_weights(requested);
   BackboneOptions options = requested;
+  // Told by name, the usual layers are the same network.
+  options.layers.clear();
+  for (const auto& layer : layers) options.layers.push_back(layer.name);
   if (options.name == kBuiltin) {
     options.weights.clear();
     options.precision = Precision::Fp32;  // it has no other
@@ -102,20 +122,13 @@ std::shared_ptr<const Backbone> Backbone::get(const BackboneOptions& requested) 
   if (options.precision == Precision::Auto) options.precision = Precision::Fp32;
   const c10::Device device = parse_device(options.device);
   options.device = device.str();
-
-  // Held while loading: two elements that start together must end up with one network.
-  std::lock_guard lock(mutex);
-  auto& slot = made[cache_key(options, device)];
-  if (auto known = slot.lock()) return known;
-  auto backbone = make(options, device);
-  slot = backbone;
-  return backbone;
+  return cache.get(cache_key(options, device), [&] { return make(options, layers, device); });
 }
 
 const std::vector<std::string>& backbone_names() {
-  static const std::vector<std::string> names = [] {
-    std::vector<std::string> all{kBuiltin};
-    for (const auto& name : ResNet::names()) all.push_back(name);
+  static const auto& names = *[] {
+    auto* all = new std::vector<std::string>{kBuiltin};
+    for (const auto& name : ResNet::names()) all->push_back(name);
     return all;
   }();
   return names;

@@ -36,6 +36,7 @@ class Backbone {
   /// float, on the backbone's device.
   virtual std::vector<at::Tensor> features(const at::Tensor& input) const = 0;
 
+  /// As they were resolved: with a device's name, a precision and layers() by their names.
   const BackboneOptions& options() const { return options_; }
   const std::vector<FeatureLayer>& layers() const { return layers_; }
   int stride() const { return layers_.back().stride; }
@@ -45,7 +46,8 @@ class Backbone {
   const std::string& weights_id() const { return weights_id_; }
 
   /// Makes a network, or hands out the one that the process already has for the same options and
-  /// the same file. Throws Error: NotFound, OpenRead (not such weights), InvalidArgument, Init.
+  /// the same file. Throws Error: NotFound, OpenRead (not such weights), Init, and InvalidArgument
+  /// where layers are not some of the network's, each once and finest first.
   static std::shared_ptr<const Backbone> get(const BackboneOptions& options);
 
  protected:

@@ -4,13 +4,17 @@
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <limits>
 #include <memory>
 #include <new>
 
+#include "bank_extension.hpp"
 #include "inference.hpp"
 #include "patchcore.h"
+#include "regions.hpp"
 #include "version.hpp"
 
 namespace pc = patchcore;
@@ -93,7 +97,17 @@ pc::Monitor monitor(PatchcoreProgressFunc progress, gpointer user_data, GCancell
   return m;
 }
 
+std::vector<std::string> layer_names(const gchar* const* layers) {
+  std::vector<std::string> names;
+  for (; layers && *layers; ++layers) names.emplace_back(*layers);
+  if (layers && names.empty())
+    throw pc::Error(pc::ErrorCode::InvalidArgument,
+                    "The list of layers is empty; without a list the network has its usual ones.");
+  return names;
+}
+
 pc::Settings fit_settings(const PatchcoreFitOptions& options) {
+  if (options.like) return options.like->object->settings;
   pc::Settings settings =
       pc::Settings::from_preset(pc::parse_preset(text(options.preset, "anomalib")));
   if (options.resize_width > 0) {
@@ -111,9 +125,11 @@ pc::Size frame_size(guint width, guint height) {
   return {static_cast<int>(width), static_cast<int>(height)};
 }
 
-GBytes* bytes_of(const at::Tensor& map) {
+/// nullptr for no values at all.
+GBytes* bytes_of(const at::Tensor& values) {
+  if (!values.defined() || values.numel() == 0) return nullptr;
   // The tensor stays alive for as long as the bytes do; nothing is copied.
-  auto* owner = new at::Tensor(map);
+  auto* owner = new at::Tensor(values);
   return g_bytes_new_with_free_func(
       owner->data_ptr(), owner->nbytes(),
       [](gpointer tensor) { delete static_cast<at::Tensor*>(tensor); }, owner);
@@ -127,7 +143,33 @@ PatchcoreResult to_c(const pc::Result& result) {
           result.map_peak,
           bytes_of(result.map),
           static_cast<guint>(result.map.size(1)),
-          static_cast<guint>(result.map.size(0))};
+          static_cast<guint>(result.map.size(0)),
+          bytes_of(result.patches),
+          result.patches.defined() ? static_cast<guint>(result.patches.size(0)) : 0};
+}
+
+/// The rows of all sets, one set below the other.
+at::Tensor rows_of(GBytes* const* sets, guint count, int64_t width, const pc::Monitor& monitor) {
+  const gsize row = sizeof(float) * static_cast<gsize>(width);
+  int64_t rows = 0;
+  for (guint i = 0; i < count; ++i) {
+    const gsize bytes = sets[i] ? g_bytes_get_size(sets[i]) : 1;
+    if (bytes % row != 0)
+      throw pc::Error(pc::ErrorCode::InvalidArgument,
+                      "Set " + std::to_string(i) + " of the patches doesn't hold rows of " +
+                          std::to_string(row) + " bytes, as the bank has them.");
+    rows += static_cast<int64_t>(bytes / row);
+  }
+  const at::Tensor all = at::empty({rows, width});
+  auto* out = static_cast<guint8*>(all.data_ptr());
+  for (guint i = 0; i < count; ++i) {
+    monitor.check();
+    gsize bytes = 0;
+    const gconstpointer data = g_bytes_get_data(sets[i], &bytes);
+    if (bytes > 0) std::memcpy(out, data, bytes);
+    out += bytes;
+  }
+  return all;
 }
 
 std::vector<pc::Request> to_cpp(const PatchcoreBackbone* backbone, const PatchcoreRequest* requests,
@@ -145,6 +187,7 @@ std::vector<pc::Request> to_cpp(const PatchcoreBackbone* backbone, const Patchco
     batch[i].rgb = r.rgb;
     batch[i].detector = r.detector ? r.detector->object.get() : nullptr;
     batch[i].fit = r.fit ? r.fit->object.get() : nullptr;
+    if (r.keep_patches) batch[i].keep_above = r.keep_above;
   }
   return batch;
 }
@@ -158,6 +201,7 @@ PatchcoreBackbone* patchcore_backbone_get(const PatchcoreBackboneOptions* option
     pc::BackboneOptions o;
     o.name = text(options->name, "builtin");
     o.weights = text(options->weights, "");
+    o.layers = layer_names(options->layers);
     o.device = text(options->device, "auto");
     o.precision = pc::parse_precision(text(options->precision, "auto"));
     return new PatchcoreBackbone(pc::Backbone::get(o));
@@ -180,9 +224,9 @@ gconstpointer patchcore_backbone_get_id(PatchcoreBackbone* backbone) {
   return backbone->object.get();
 }
 
-PatchcoreBank* patchcore_bank_load(const gchar* path, GError** error) {
+PatchcoreBank* patchcore_bank_load(const gchar* path, GCancellable* cancellable, GError** error) {
   return guarded(error, [&] {
-    return new PatchcoreBank(std::make_shared<pc::MemoryBank>(pc::MemoryBank::load(path)));
+    return new PatchcoreBank(pc::MemoryBank::get(path, monitor(nullptr, nullptr, cancellable)));
   });
 }
 
@@ -203,6 +247,23 @@ void patchcore_bank_get_info(PatchcoreBank* bank, PatchcoreBankInfo* info) {
            static_cast<guint64>(b.frames), b.calibration.valid(),
            b.calibration.threshold,        b.calibration.median,
            b.calibration.pixel_threshold,  b.calibration.pixel_median};
+}
+
+PatchcoreBank* patchcore_bank_extend(PatchcoreBank* bank, GBytes* const* patches,
+                                     guint n_patch_sets, gdouble covered, GCancellable* cancellable,
+                                     GError** error) {
+  return guarded(error, [&] {
+    const c10::InferenceMode no_gradients;
+    const pc::Monitor m = monitor(nullptr, nullptr, cancellable);
+    const at::Tensor rows = rows_of(patches, n_patch_sets, bank->object->width(), m);
+    return new PatchcoreBank(
+        std::make_shared<pc::MemoryBank>(pc::extended(*bank->object, rows, covered, m)));
+  });
+}
+
+const gchar* patchcore_bank_get_id(PatchcoreBank* bank) { return bank->object->id.c_str(); }
+const gchar* patchcore_bank_get_model(PatchcoreBank* bank) {
+  return bank->object->settings.backbone.c_str();
 }
 
 gboolean patchcore_preprocess_get_geometry(const PatchcorePreprocess* preprocess, guint frame_width,
@@ -265,7 +326,7 @@ PatchcoreDetector* patchcore_detector_new(PatchcoreBackbone* backbone, Patchcore
                                           GError** error) {
   return guarded(error, [&] {
     const c10::InferenceMode no_gradients;
-    return new PatchcoreDetector(std::make_shared<pc::Detector>(backbone->object, bank->object));
+    return new PatchcoreDetector(pc::Detector::get(backbone->object, bank->object));
   });
 }
 
@@ -277,6 +338,27 @@ const PatchcorePreprocess* patchcore_detector_get_preprocess(PatchcoreDetector* 
 
 void patchcore_result_clear(PatchcoreResult* result) {
   g_clear_pointer(&result->map, g_bytes_unref);
+  g_clear_pointer(&result->patches, g_bytes_unref);
+  result->n_patches = 0;
+}
+
+guint patchcore_result_get_regions(const PatchcoreResult* result, gdouble threshold,
+                                   PatchcoreRegion* regions, guint n_regions) {
+  if (!result->map) return 0;
+  return guarded(nullptr, [&] {
+    gsize bytes = 0;
+    const auto* map = static_cast<const float*>(g_bytes_get_data(result->map, &bytes));
+    const pc::Size size = frame_size(result->map_width, result->map_height);
+    if (bytes != sizeof *map * size.width * size.height)
+      throw pc::Error(pc::ErrorCode::InvalidArgument, "A map has another size than it says.");
+    const auto found = pc::find_regions({map, bytes / sizeof *map}, size, threshold);
+    const guint count = std::min(n_regions, static_cast<guint>(found.size()));
+    for (guint i = 0; i < count; ++i) {
+      const pc::Region& r = found[i];
+      regions[i] = {r.area.x, r.area.y, r.area.width, r.area.height, r.peak, r.peak_x, r.peak_y};
+    }
+    return count;
+  });
 }
 
 gboolean patchcore_infer(PatchcoreBackbone* backbone, guint width, guint height,

@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include "scoring.hpp"
+#include "weak_cache.hpp"
 
 namespace patchcore {
 namespace {
@@ -15,8 +16,7 @@ std::string names(const std::vector<std::string>& layers) {
 }
 
 void check_compatible(const Backbone& backbone, const MemoryBank& bank) {
-  std::vector<std::string> layers;
-  for (const auto& layer : backbone.layers()) layers.push_back(layer.name);
+  const std::vector<std::string>& layers = backbone.options().layers;
   const auto refuse = [&](const char* what, const std::string& bank_has, const std::string& given) {
     const std::string& weights = backbone.options().weights;
     throw Error(ErrorCode::Incompatible,
@@ -32,6 +32,13 @@ void check_compatible(const Backbone& backbone, const MemoryBank& bank) {
     refuse("the weights", bank.weights_id, backbone.weights_id());
 }
 
+/// Those of rows (P x D) whose value (P) is at or above a bound, the largest first.
+at::Tensor kept(const at::Tensor& rows, const at::Tensor& values, double bound) {
+  const at::Tensor order = std::get<1>(values.sort(/*stable=*/true, 0, /*descending=*/true));
+  const int64_t count = values.to(at::kDouble).ge(bound).sum().item<int64_t>();
+  return rows.index_select(0, order.slice(0, 0, count));
+}
+
 }  // namespace
 
 Detector::Detector(std::shared_ptr<const Backbone> backbone, std::shared_ptr<const MemoryBank> bank)
@@ -41,7 +48,16 @@ Detector::Detector(std::shared_ptr<const Backbone> backbone, std::shared_ptr<con
       search_(bank_->rows.to(backbone_->device())),
       own_neighbours_(bank_->neighbours.to(backbone_->device())) {}
 
-std::vector<Result> Detector::score(const Embedding& embedding, Size input) const {
+std::shared_ptr<const Detector> Detector::get(const std::shared_ptr<const Backbone>& backbone,
+                                              const std::shared_ptr<const MemoryBank>& bank) {
+  // A detector keeps both alive: an address can't be another object's while one of it is known.
+  static auto& cache = *new WeakCache<std::pair<const Backbone*, const MemoryBank*>, Detector>;
+  return cache.get({backbone.get(), bank.get()},
+                   [&] { return std::make_shared<const Detector>(backbone, bank); });
+}
+
+std::vector<Result> Detector::score(const Embedding& embedding, Size input,
+                                    std::optional<double> keep_above) const {
   if (embedding.rows.size(1) != bank_->width())
     throw Error(ErrorCode::Incompatible, "The bank's rows have " + std::to_string(bank_->width()) +
                                              " values, the network's patches " +
@@ -52,8 +68,8 @@ std::vector<Result> Detector::score(const Embedding& embedding, Size input) cons
     const Neighbours nearest = search_.search(rows, 1);
     const ImageScore image = score_image(settings(), nearest, rows, search_, own_neighbours_);
 
-    at::Tensor patches = nearest.distances.reshape({embedding.height, embedding.width});
-    if (settings().distance == Distance::SquaredL2) patches = patches.square();
+    at::Tensor values = nearest.distances.select(1, 0);
+    if (settings().distance == Distance::SquaredL2) values = values.square();
     Result result;
     result.score = image.score;
     result.normalized_score = bank_->calibration.normalise(image.score);
@@ -61,8 +77,10 @@ std::vector<Result> Detector::score(const Embedding& embedding, Size input) cons
                     static_cast<double>(embedding.width);
     result.peak_y = (static_cast<double>(image.patch / embedding.width) + 0.5) /
                     static_cast<double>(embedding.height);
-    result.map = anomaly_map(settings(), patches, input).cpu().contiguous();
+    const at::Tensor grid = values.reshape({embedding.height, embedding.width});
+    result.map = anomaly_map(settings(), grid, input).cpu().contiguous();
     result.map_peak = result.map.max().item<double>();
+    if (keep_above) result.patches = kept(rows, values, *keep_above).cpu();
     results.push_back(std::move(result));
   }
   return results;

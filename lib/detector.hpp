@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "backbone.hpp"
 #include "memory_bank.hpp"
@@ -19,6 +20,7 @@ struct Result {
   double peak_y = 0;
   double map_peak = 0;  ///< the largest value of the map
   at::Tensor map;       ///< H x W float on the CPU at the input's size, raw units
+  at::Tensor patches;   ///< n x D float on the CPU: those kept, the largest value first
 };
 
 /// A bank on a device, ready to score. Immutable: any thread may score.
@@ -28,13 +30,20 @@ class Detector {
   /// other weights or other layers.
   Detector(std::shared_ptr<const Backbone> backbone, std::shared_ptr<const MemoryBank> bank);
 
+  /// Makes a detector, or hands out the one that the process already has of these two objects.
+  static std::shared_ptr<const Detector> get(const std::shared_ptr<const Backbone>& backbone,
+                                             const std::shared_ptr<const MemoryBank>& bank);
+
   const Backbone& backbone() const { return *backbone_; }
   const MemoryBank& bank() const { return *bank_; }
   const Settings& settings() const { return bank_->settings; }
   const Preprocess& preprocess() const { return preprocess_; }
 
-  /// One result for each image of the embedding. input: what the backbone saw.
-  std::vector<Result> score(const Embedding& embedding, Size input) const;
+  /// One result for each image of the embedding. input: what the backbone saw. keep_above: also
+  /// keeps the patches whose value, the distance to the nearest row in the units of the map, is at
+  /// or above this.
+  std::vector<Result> score(const Embedding& embedding, Size input,
+                            std::optional<double> keep_above = {}) const;
 
  private:
   std::shared_ptr<const Backbone> backbone_;

@@ -3,9 +3,11 @@
 
 #include <ATen/Context.h>
 #include <dlfcn.h>
+#include <unwind.h>
 
 #include <array>
 #include <charconv>
+#include <filesystem>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -15,17 +17,35 @@
 namespace patchcore {
 namespace {
 
+/// Beside the CPU's half, which may be that of a program that imported torch: the halves of two
+/// installations don't fit together.
+std::string cuda_half() {
+  Dl_info cpu_half{};
+  const auto* function = reinterpret_cast<const void*>(&at::globalContext);
+  if (!dladdr(function, &cpu_half) || !cpu_half.dli_fname) return "libtorch_cuda.so";
+  return std::filesystem::path(cpu_half.dli_fname).replace_filename("libtorch_cuda.so");
+}
+
+/// As this library was bound itself: where it was told to look among its dependencies first, that
+/// is since the process has another unwinder, and no exception may meet both.
+int binding() {
+  void* process = dlopen(nullptr, RTLD_LAZY);
+  const void* common = dlsym(process, "_Unwind_Resume");
+  dlclose(process);
+  return common && common != reinterpret_cast<const void*>(&_Unwind_Resume) ? RTLD_DEEPBIND : 0;
+}
+
 /// LibTorch's CUDA half registers itself when it is loaded. It is not linked, so that a machine
 /// without a GPU needs none of CUDA's libraries. Returns why it can't be used, or nothing.
 std::string load_cuda() {
   static std::once_flag once;
-  static std::string reason;
+  static auto& reason = *new std::string;
   std::call_once(once, [] {
     // The driver first: it is small, and without it the other's half gigabyte is for nothing.
-    for (const char* library : {"libcuda.so.1", "libtorch_cuda.so"}) {
-      if (dlopen(library, RTLD_NOW | RTLD_GLOBAL)) continue;
+    for (const std::string& library : {std::string("libcuda.so.1"), cuda_half()}) {
+      if (dlopen(library.c_str(), RTLD_NOW | RTLD_GLOBAL | binding())) continue;
       const char* text = dlerror();
-      reason = text ? text : std::string(library) + " can't be loaded";
+      reason = text ? text : library + " can't be loaded";
       return;
     }
     if (!at::globalContext().hasCUDA() || at::getNumGPUs() == 0) reason = "no GPU was found";

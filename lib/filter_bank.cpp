@@ -18,6 +18,7 @@ constexpr double kWavelength = 5.0;  // pixels of a pyramid level
 constexpr double kEnvelope = 2.0;    // sigma
 constexpr int kScalesALayer = 3;
 constexpr int kChannels = kScalesALayer * (kOrientations + 2) + 3;
+constexpr int kFineStride = 8;
 constexpr double kMeanWeight = 1.0;  // of local means beside energies
 constexpr double kFloor = 1e-3;      // contrast below which compression is linear
 
@@ -58,16 +59,14 @@ at::Tensor filtered(const at::Tensor& image, const at::Tensor& kernels, int grou
   return at::conv2d(padded, kernels, {}, kOnes, kZeros, kOnes, groups);
 }
 
-std::vector<FeatureLayer> feature_layers(const BackboneOptions& options) {
-  if (!options.layers.empty() && options.layers != std::vector<std::string>{"fine", "coarse"})
-    throw Error(ErrorCode::InvalidArgument, "The layers of builtin are fine and coarse.");
-  return {{"fine", kChannels, 8}, {"coarse", kChannels, 16}};
-}
+/// Of the pyramid, the finest that a layer is made of.
+int first_level(const FeatureLayer& layer) { return layer.stride == kFineStride ? 0 : 1; }
 
 /// Rows: luminance (BT.601), red against green, blue against yellow, of RGB in 0..1.
 const at::Tensor& opponent_matrix() {
-  static const at::Tensor matrix =
-      at::tensor({0.299f, 0.587f, 0.114f, 0.5f, -0.5f, 0.0f, -0.25f, -0.25f, 0.5f}).reshape({3, 3});
+  static const auto& matrix =
+      *new at::Tensor(at::tensor({0.299f, 0.587f, 0.114f, 0.5f, -0.5f, 0.0f, -0.25f, -0.25f, 0.5f})
+                          .reshape({3, 3}));
   return matrix;
 }
 
@@ -79,8 +78,13 @@ at::Tensor pooled(const at::Tensor& image, int step) {
 
 }  // namespace
 
-FilterBank::FilterBank(const BackboneOptions& options, c10::Device device)
-    : Backbone(options, feature_layers(options), device, "builtin-1"),
+std::vector<FeatureLayer> FilterBank::all_layers() {
+  return {{"fine", kChannels, kFineStride}, {"coarse", kChannels, 2 * kFineStride}};
+}
+
+FilterBank::FilterBank(const BackboneOptions& options, std::vector<FeatureLayer> chosen,
+                       c10::Device device)
+    : Backbone(options, std::move(chosen), device, "builtin-1"),
       to_opponent_((opponent_matrix() * Preprocess::deviation()).reshape({3, 3, 1, 1}).to(device)),
       opponent_bias_(opponent_matrix().mv(Preprocess::mean()).to(device)),
       even_(gabors(/*odd=*/false).to(device)),
@@ -96,17 +100,31 @@ at::Tensor FilterBank::energies(const at::Tensor& opponent) const {
   return at::cat({oriented, colour}, 1).add_(kFloor * kFloor).sqrt_().sub_(kFloor).sqrt_();
 }
 
+/// Image by image: what lies between the filters then stays in a cache, where a batch's would be
+/// written to memory and read again.
 std::vector<at::Tensor> FilterBank::features(const at::Tensor& input) const {
-  std::vector<at::Tensor> images{
-      at::conv2d(input.to(device()).contiguous(), to_opponent_, opponent_bias_)};
-  std::vector<at::Tensor> levels{energies(images[0])};
-  for (int level = 1; level <= kScalesALayer; ++level) {
-    images.push_back(halved(images.back()));
-    levels.push_back(energies(images.back()));
+  std::vector<std::vector<at::Tensor>> layers(this->layers().size());
+  for (const at::Tensor& image : input.to(device()).contiguous().split(1)) {
+    const auto outputs = features_of(image);
+    for (size_t i = 0; i < outputs.size(); ++i) layers[i].push_back(outputs[i]);
+  }
+  std::vector<at::Tensor> batch;
+  for (const auto& layer : layers) batch.push_back(at::cat(layer));
+  return batch;
+}
+
+std::vector<at::Tensor> FilterBank::features_of(const at::Tensor& image) const {
+  std::vector<at::Tensor> images{at::conv2d(image, to_opponent_, opponent_bias_)};
+  std::vector<at::Tensor> levels;
+  const int least = first_level(layers().front());
+  const int levels_needed = first_level(layers().back()) + kScalesALayer;
+  for (int level = 0; level < levels_needed; ++level) {
+    if (level > 0) images.push_back(halved(images.back()));
+    levels.push_back(level < least ? at::Tensor() : energies(images.back()));
   }
   std::vector<at::Tensor> outputs;
-  for (int first = 0; first < 2; ++first) {
-    const int stride = 8 << first;
+  for (const FeatureLayer& layer : layers()) {
+    const int first = first_level(layer), stride = layer.stride;
     std::vector<at::Tensor> parts;
     for (int level = first; level < first + kScalesALayer; ++level)
       parts.push_back(pooled(levels[level], stride >> level));

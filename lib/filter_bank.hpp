@@ -12,12 +12,16 @@ namespace patchcore {
 /// Layers: "fine" (stride 8) and "coarse" (stride 16).
 class FilterBank : public Backbone {
  public:
-  FilterBank(const BackboneOptions& options, c10::Device device);
+  /// chosen: some of all_layers(), finest first.
+  FilterBank(const BackboneOptions& options, std::vector<FeatureLayer> chosen, c10::Device device);
+
+  static std::vector<FeatureLayer> all_layers();
 
   std::vector<at::Tensor> features(const at::Tensor& input) const override;
 
  private:
   /// N x 3 x H x W opponent colours -> N x 6 x H x W contrast energies, compressed.
+  std::vector<at::Tensor> features_of(const at::Tensor& image) const;
   at::Tensor energies(const at::Tensor& opponent) const;
 
   at::Tensor to_opponent_;    ///< 3 x 3 x 1 x 1: normalised RGB to opponent colours

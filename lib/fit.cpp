@@ -34,8 +34,7 @@ Fit::Fit(std::shared_ptr<const Backbone> backbone, Settings settings, FitOptions
   check(options_);
   settings_.check();
   settings_.backbone = backbone_->options().name;
-  settings_.layers.clear();
-  for (const auto& layer : backbone_->layers()) settings_.layers.push_back(layer.name);
+  settings_.layers = backbone_->options().layers;
 }
 
 void Fit::add(const Embedding& embedding, Size input) {
@@ -63,6 +62,7 @@ MemoryBank Fit::build(const Monitor& monitor) const {
   const bool calibrated = options_.folds > 1 && frames.size() > 1;
   MemoryBank bank = build_from(frames, 1, monitor.part(0, calibrated ? kCoresetShare : 1));
   if (calibrated) bank.calibration = calibrate(frames, monitor.part(kCoresetShare, 1));
+  bank.id = bank.identify(monitor);
   return bank;
 }
 
@@ -94,7 +94,7 @@ MemoryBank Fit::build_from(const std::vector<Frame>& frames, double share,
   MemoryBank bank;
   const at::Tensor rows = patches.index_select(0, chosen.to(patches.device()));
   const int64_t b = std::min<int64_t>(settings_.neighbours, rows.size(0));
-  bank.neighbours = NearestNeighbour(rows).own_neighbours(b, monitor).cpu();
+  bank.neighbours = NearestNeighbour(rows, monitor).own_neighbours(b, monitor).cpu();
   bank.rows = rows.cpu();
   bank.settings = settings_;
   bank.weights_id = backbone_->weights_id();

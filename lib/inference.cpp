@@ -43,8 +43,9 @@ void infer(const Backbone& backbone, Size input, std::span<Request> requests) {
   for (size_t i = 0; i < requests.size(); ++i) {
     embeddings.push_back(
         PatchEmbedding(settings_of(requests[i]))(slice(features, static_cast<int64_t>(i))));
-    if (requests[i].detector)
-      requests[i].result = std::move(requests[i].detector->score(embeddings[i], input).front());
+    Request& r = requests[i];
+    if (r.detector)
+      r.result = std::move(r.detector->score(embeddings[i], input, r.keep_above).front());
   }
   // Last, so that a failed batch has added nothing and can be tried again.
   for (size_t i = 0; i < requests.size(); ++i)

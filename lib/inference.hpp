@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "detector.hpp"
@@ -14,7 +15,8 @@ struct Request {
   const uint8_t* rgb = nullptr;  ///< input.height x input.width x 3, from Preprocess::resize
   const Detector* detector = nullptr;
   Fit* fit = nullptr;
-  Result result;  ///< filled where there is a detector
+  Result result;                          ///< filled where there is a detector
+  std::optional<double> keep_above = {};  ///< see Detector::score
 };
 
 /// Runs one batch: a single pass of the backbone, then each request's own embedding, bank and

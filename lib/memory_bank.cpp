@@ -6,10 +6,15 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
+#include "blocks.hpp"
 #include "device.hpp"
+#include "file_identity.hpp"
 #include "safetensors.hpp"
+#include "sha256.hpp"
 #include "version.hpp"
+#include "weak_cache.hpp"
 
 namespace patchcore {
 namespace {
@@ -30,7 +35,8 @@ std::string digits(double value) {
 /// Reads a bank piece by piece; each refusal names the file.
 class Loader {
  public:
-  explicit Loader(const std::filesystem::path& path) : path_(path), file_(path) {}
+  Loader(const std::filesystem::path& path, const Monitor& monitor)
+      : path_(path), monitor_(monitor), file_(path, monitor) {}
 
   MemoryBank load() {
     if (text("patchcore_format") != kFormat)
@@ -99,22 +105,40 @@ class Loader {
 
   std::vector<float> line(const std::string& name) {
     const at::Tensor value = file_.tensor(name);
-    if (value.dim() != 1 || value.scalar_type() != at::kFloat || value.numel() == 0 ||
-        !value.isfinite().all().item<bool>())
-      refuse(path_, "the tensor \"" + name + "\" has another type or shape, or isn't finite.");
-    return {value.data_ptr<float>(), value.data_ptr<float>() + value.numel()};
+    if (value.dim() != 1 || value.scalar_type() != at::kFloat || value.numel() == 0)
+      refuse(path_, "the tensor \"" + name + "\" has another type or shape.");
+    std::vector<float> values;
+    for (const at::Tensor& part : blocks(value)) {
+      monitor_.check();
+      if (!part.isfinite().all().item<bool>())
+        refuse(path_, "the tensor \"" + name + "\" isn't finite.");
+      const auto* first = part.data_ptr<float>();
+      const auto joint = static_cast<int64_t>(values.size()) - (values.empty() ? 0 : 1);
+      values.insert(values.end(), first, first + part.numel());
+      if (!std::is_sorted(values.begin() + joint, values.end()))
+        refuse(path_, "its calibration is not in order.");
+    }
+    return values;
   }
 
   void check(const MemoryBank& bank) const {
-    if (!bank.rows.isfinite().all().item<bool>()) refuse(path_, "it holds NaN or infinity.");
+    for (const at::Tensor& part : blocks(bank.rows)) {
+      monitor_.check();
+      if (!part.isfinite().all().item<bool>()) refuse(path_, "it holds NaN or infinity.");
+    }
     const at::Tensor& n = bank.neighbours;
     const auto b = std::min<int64_t>(bank.settings.neighbours, bank.size());
     if (n.size(0) != bank.size() || n.size(1) != b)
       refuse(path_, "its neighbours belong to another number of rows.");
-    if (n.min().item<int64_t>() < 0 || n.max().item<int64_t>() >= bank.size())
-      refuse(path_, "its neighbours name rows that aren't there.");
-    if (!n.select(1, 0).equal(at::arange(bank.size())))
-      refuse(path_, "its neighbours don't begin with the row itself.");
+    int64_t row = 0;
+    for (const at::Tensor& part : blocks(n)) {
+      monitor_.check();
+      if (part.min().item<int64_t>() < 0 || part.max().item<int64_t>() >= bank.size())
+        refuse(path_, "its neighbours name rows that aren't there.");
+      if (!part.select(1, 0).equal(at::arange(row, row + part.size(0))))
+        refuse(path_, "its neighbours don't begin with the row itself.");
+      row += part.size(0);
+    }
     if (bank.frames < 0) refuse(path_, "its number of frames is negative.");
   }
 
@@ -122,9 +146,6 @@ class Loader {
     Calibration c;
     c.scores = line("calibration_scores");
     c.map_peaks = line("calibration_map_peaks");
-    if (!std::is_sorted(c.scores.begin(), c.scores.end()) ||
-        !std::is_sorted(c.map_peaks.begin(), c.map_peaks.end()))
-      refuse(path_, "its calibration is not in order.");
     c.threshold = finite("threshold");
     c.pixel_threshold = finite("pixel_threshold");
     c.median = finite("median");
@@ -134,15 +155,41 @@ class Loader {
   }
 
   std::filesystem::path path_;
+  Monitor monitor_;
   SafetensorsReader file_;
 };
 
 }  // namespace
 
-MemoryBank MemoryBank::load(const std::filesystem::path& path) {
-  MemoryBank bank = Loader(path).load();
+MemoryBank MemoryBank::load(const std::filesystem::path& path, const Monitor& monitor) {
+  MemoryBank bank = Loader(path, monitor).load();
   bank.origin = path.string();
+  bank.id = bank.identify(monitor);
   return bank;
+}
+
+std::shared_ptr<const MemoryBank> MemoryBank::get(const std::filesystem::path& path,
+                                                  const Monitor& monitor) {
+  static auto& cache = *new WeakCache<std::string, MemoryBank>;
+  const auto make = [&] { return std::make_shared<const MemoryBank>(load(path, monitor)); };
+  return cache.get(file_identity(path), make, monitor);
+}
+
+std::string MemoryBank::identify(const Monitor& monitor) const {
+  constexpr size_t kDigits = 16;
+  // As JSON, no text of one entry can pass for another's. Its keys are in alphabetical order.
+  nlohmann::json entries = settings.to_metadata();
+  entries["weights_id"] = weights_id;
+  entries["bank"] = std::to_string(size()) + "x" + std::to_string(width());
+  const std::string text = entries.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  Sha256 sum;
+  sum.update(text.data(), text.size());
+  for (const at::Tensor& part : blocks(rows)) {
+    monitor.check();
+    const at::Tensor values = part.contiguous();
+    sum.update(values.data_ptr(), values.nbytes());
+  }
+  return sum.hex().substr(0, kDigits);
 }
 
 void MemoryBank::save(const std::filesystem::path& path, const Monitor& monitor) const {

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <filesystem>
+#include <memory>
 #include <string>
 
 #include "calibration.hpp"
@@ -27,12 +28,25 @@ struct MemoryBank {
   uint64_t seed = 0;
   int64_t frames = 0;  ///< that the bank was fitted on; 0: unknown (imported)
 
+  /// Of a bank that is given out, identify()'s result, else empty; not saved.
+  std::string id;
+
   int64_t size() const { return rows.size(0); }
   int64_t width() const { return rows.size(1); }
 
   /// Throws Error: NotFound, OpenRead with the reason, both naming the file. Refuses NaN, infinity,
-  /// rows without neighbours and every size that the file doesn't hold.
-  static MemoryBank load(const std::filesystem::path& path);
+  /// rows without neighbours and every size that the file doesn't hold. Error(Cancelled).
+  static MemoryBank load(const std::filesystem::path& path, const Monitor& monitor = {});
+
+  /// Loads a bank, or hands out the one that the process already has of the same unchanged file,
+  /// whose `origin` may be another name of it. Throws what load() does.
+  static std::shared_ptr<const MemoryBank> get(const std::filesystem::path& path,
+                                               const Monitor& monitor = {});
+
+  /// 16 hex digits of a SHA-256 over all that decides a score: rows, settings and weights_id. The
+  /// same content has the same, in whatever file or process; docs/bank-format.md says of which
+  /// bytes. Takes some 3 ms a MB. Throws Error(Cancelled).
+  std::string identify(const Monitor& monitor = {}) const;
 
   /// Atomic; see write_safetensors.
   void save(const std::filesystem::path& path, const Monitor& monitor = {}) const;

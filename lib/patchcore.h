@@ -22,8 +22,8 @@
  *
  * Threads: every function may be called from any thread. Banks, backbones and detectors don't
  * change once made; a fit takes frames from one thread at a time, in their order.
- * Ownership: what _new, _get, _load and _build return is the caller's, to be released with the
- * type's _unref. Strings and structures that are passed in are only read during the call.
+ * Ownership: what _new, _get, _load, _build and _extend return is the caller's, to be released with
+ * the type's _unref. Strings and structures that are passed in are only read during the call.
  * Errors: a function that takes a GError fails with a PatchcoreError and a message for a person.
  */
 /* clang-format on */
@@ -68,6 +68,9 @@ typedef struct {
   const gchar* weights;   /* safetensors file; NULL for builtin */
   const gchar* device;    /* "auto", "cpu", "cuda:N"; NULL: auto */
   const gchar* precision; /* "auto", "fp32", "bf16", "fp16"; NULL: auto */
+  /* NULL-terminated, some of the network's, each once, finest first: "fine", "coarse" of builtin,
+   * "layer1" to "layer4" of the others. NULL: both, and "layer2", "layer3" */
+  const gchar* const* layers;
 } PatchcoreBackboneOptions;
 
 /* Loads a network, or hands out the one that the process already has for the same options. */
@@ -101,13 +104,33 @@ typedef struct {
   gdouble pixel_median;    /* of the largest map value of normal frames */
 } PatchcoreBankInfo;
 
-PATCHCORE_API PatchcoreBank* patchcore_bank_load(const gchar* path, GError** error);
+/* Loads a bank, or hands out the one that the process already has of the same unchanged file.
+ * Cancelled within 200 ms. */
+PATCHCORE_API PatchcoreBank* patchcore_bank_load(const gchar* path, GCancellable* cancellable,
+                                                 GError** error);
 /* Atomic: `path` holds what it held, or all of the new. Cancelled within 200 ms. */
 PATCHCORE_API gboolean patchcore_bank_save(PatchcoreBank* bank, const gchar* path,
                                            GCancellable* cancellable, GError** error);
 PATCHCORE_API PatchcoreBank* patchcore_bank_ref(PatchcoreBank* bank);
 PATCHCORE_API void patchcore_bank_unref(PatchcoreBank* bank);
+/* A new bank that has learnt patches as normal, such as those of false alarms, which
+ * patchcore_infer() keeps on request. A patch's value is its distance to the nearest row of a bank,
+ * in the units of the map: squared with the preset "official".
+ * The rows of `bank` come first, then, farthest first, those patches whose value is at or above
+ * `covered`, until each patch's value is below it; with 0 or less every patch that is no copy of a
+ * row. Calibration and all else are kept, `bank` isn't changed. Each set is any number of rows of
+ * the bank's width in floats. INVALID_ARGUMENT where a set is not, or not finite. Cancelled within
+ * 200 ms. */
+PATCHCORE_API PatchcoreBank* patchcore_bank_extend(PatchcoreBank* bank, GBytes* const* patches,
+                                                   guint n_patch_sets, gdouble covered,
+                                                   GCancellable* cancellable, GError** error);
 PATCHCORE_API void patchcore_bank_get_info(PatchcoreBank* bank, PatchcoreBankInfo* info);
+/* 16 hex digits that are the same for the same rows, settings and weights, in whatever file or
+ * process. Owned by the bank. */
+PATCHCORE_API const gchar* patchcore_bank_get_id(PatchcoreBank* bank);
+/* The name of the network that the bank was fitted with, as in PatchcoreBackboneOptions. Owned by
+ * the bank. */
+PATCHCORE_API const gchar* patchcore_bank_get_model(PatchcoreBank* bank);
 
 /* ---- preprocessing -------------------------------------------------------------------------- */
 
@@ -153,6 +176,8 @@ typedef struct {
   gdouble coreset_ratio; /* bank rows a training patch; default 0.1 */
   guint max_bank_size;   /* rows; default no limit */
   guint64 seed;
+  PatchcoreBank* like; /* preset, sizes and all else that decides a score, save the network and its
+                        * layers, are this bank's instead, which is only read during the call */
 } PatchcoreFitOptions;
 
 /* fraction: 0..1. Called from the thread that builds. */
@@ -174,6 +199,8 @@ PATCHCORE_API PatchcoreBank* patchcore_fit_build(PatchcoreFit* fit, PatchcorePro
 
 typedef struct _PatchcoreDetector PatchcoreDetector;
 
+/* What takes memory and time, the bank made ready to search, is shared by all detectors of one
+ * network and one bank. */
 PATCHCORE_API PatchcoreDetector* patchcore_detector_new(PatchcoreBackbone* backbone,
                                                         PatchcoreBank* bank, GError** error);
 PATCHCORE_API PatchcoreDetector* patchcore_detector_ref(PatchcoreDetector* detector);
@@ -191,9 +218,23 @@ typedef struct {
   GBytes* map;      /* map_width * map_height floats in raw units, row by row */
   guint map_width;
   guint map_height;
+  GBytes* patches; /* n_patches rows of the bank's width in floats; NULL: none were kept */
+  guint n_patches;
 } PatchcoreResult;
 
 PATCHCORE_API void patchcore_result_clear(PatchcoreResult* result);
+
+/* A connected part of a map. */
+typedef struct {
+  gdouble x, y, w, h;     /* in fractions of the input */
+  gdouble peak;           /* largest map value within, raw units */
+  gdouble peak_x, peak_y; /* where that is, centre of the pixel, fractions of the input */
+} PatchcoreRegion;
+
+/* The connected regions (8-neighbourhood) of the map at or above `threshold`, the largest peak
+ * first, at most n_regions. Returns how many were written: 0 for a result without a map. */
+PATCHCORE_API guint patchcore_result_get_regions(const PatchcoreResult* result, gdouble threshold,
+                                                 PatchcoreRegion* regions, guint n_regions);
 
 /* One prepared frame and who wants it: a detector, which fills `result`, or a fit, which keeps the
  * frame's patches. */
@@ -201,6 +242,8 @@ typedef struct {
   const guint8* rgb;
   PatchcoreDetector* detector;
   PatchcoreFit* fit;
+  gboolean keep_patches;  /* of a detector: the result gets the frame's patches whose value is at */
+  gdouble keep_above;     /* or above this, the largest value first; see patchcore_bank_extend() */
   PatchcoreResult result; /* the caller clears it, also after an error */
 } PatchcoreRequest;
 

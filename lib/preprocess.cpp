@@ -88,12 +88,12 @@ at::Tensor Preprocess::normalise(const at::Tensor& rgb) {
 }
 
 const at::Tensor& Preprocess::mean() {
-  static const at::Tensor values = at::tensor({0.485f, 0.456f, 0.406f});
+  static const auto& values = *new at::Tensor(at::tensor({0.485f, 0.456f, 0.406f}));
   return values;
 }
 
 const at::Tensor& Preprocess::deviation() {
-  static const at::Tensor values = at::tensor({0.229f, 0.224f, 0.225f});
+  static const auto& values = *new at::Tensor(at::tensor({0.229f, 0.224f, 0.225f}));
   return values;
 }
 

@@ -37,23 +37,6 @@ const Architecture& architecture(const std::string& name) {
 
 std::string stage_name(int stage) { return "layer" + std::to_string(stage + 1); }
 
-std::vector<FeatureLayer> feature_layers(const BackboneOptions& options) {
-  const Architecture& net = architecture(options.name);
-  const auto names =
-      options.layers.empty() ? std::vector<std::string>{"layer2", "layer3"} : options.layers;
-  std::vector<FeatureLayer> layers;
-  for (int stage = 0; stage < kStages; ++stage)
-    if (std::find(names.begin(), names.end(), stage_name(stage)) != names.end())
-      layers.push_back({stage_name(stage), net.channels(stage), 4 << stage});
-  bool same = layers.size() == names.size();
-  for (size_t i = 0; same && i < names.size(); ++i) same = layers[i].name == names[i];
-  if (!same || layers.empty())
-    throw Error(ErrorCode::InvalidArgument,
-                "The layers of " + options.name +
-                    " are some of layer1, layer2, layer3 and layer4, in this order.");
-  return layers;
-}
-
 at::ScalarType scalar_type(Precision precision) {
   if (precision == Precision::Bf16) return at::kBFloat16;
   return precision == Precision::Fp16 ? at::kHalf : at::kFloat;
@@ -133,12 +116,21 @@ class ResNet::Loader {
 };
 
 const std::vector<std::string>& ResNet::names() {
-  static const std::vector<std::string> names{"resnet18", "resnet50", "wide_resnet50_2"};
+  static const auto& names =
+      *new std::vector<std::string>{"resnet18", "resnet50", "wide_resnet50_2"};
   return names;
 }
 
-ResNet::ResNet(const BackboneOptions& options, c10::Device device, std::string weights_id)
-    : Backbone(options, feature_layers(options), device, std::move(weights_id)),
+std::vector<FeatureLayer> ResNet::all_layers(const std::string& name) {
+  std::vector<FeatureLayer> layers;
+  for (int stage = 0; stage < kStages; ++stage)
+    layers.push_back({stage_name(stage), architecture(name).channels(stage), 4 << stage});
+  return layers;
+}
+
+ResNet::ResNet(const BackboneOptions& options, std::vector<FeatureLayer> chosen, c10::Device device,
+               std::string weights_id)
+    : Backbone(options, std::move(chosen), device, std::move(weights_id)),
       type_(scalar_type(options.precision)) {
   const Architecture& net = architecture(options.name);
   Loader loader(options, device);

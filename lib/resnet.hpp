@@ -15,11 +15,16 @@ class SafetensorsReader;
 /// folded into the convolutions, since nothing here trains.
 class ResNet : public Backbone {
  public:
-  ResNet(const BackboneOptions& options, c10::Device device, std::string weights_id);
+  /// chosen: some of all_layers(), finest first.
+  ResNet(const BackboneOptions& options, std::vector<FeatureLayer> chosen, c10::Device device,
+         std::string weights_id);
 
   std::vector<at::Tensor> features(const at::Tensor& input) const override;
 
   static const std::vector<std::string>& names();
+
+  /// layer1 to layer4 of one of names().
+  static std::vector<FeatureLayer> all_layers(const std::string& name);
 
  private:
   /// A convolution with the batch norm behind it.

@@ -20,7 +20,7 @@ using nlohmann::json;
 constexpr uint64_t kMaxHeader = 16u << 20;  // a header of 100,000 tensors has some 10 MB
 constexpr size_t kMaxDimensions = 8;
 constexpr int kMaxDepth = 8;
-constexpr size_t kChunk = 4u << 20;  // written between two looks at the monitor
+constexpr size_t kChunk = 4u << 20;  // read or written between two looks at the monitor
 
 struct TypeName {
   const char* name;
@@ -46,7 +46,8 @@ void SafetensorsReader::refuse(const std::string& why) const {
               "\"" + path_.string() + "\" is not a readable safetensors file: " + why);
 }
 
-SafetensorsReader::SafetensorsReader(const fs::path& path) : path_(path) {
+SafetensorsReader::SafetensorsReader(const fs::path& path, Monitor monitor)
+    : path_(path), monitor_(std::move(monitor)) {
   std::error_code error;
   auto status = fs::status(path, error);
   if (status.type() == fs::file_type::not_found)
@@ -56,10 +57,14 @@ SafetensorsReader::SafetensorsReader(const fs::path& path) : path_(path) {
   file_.open(path, std::ios::binary | std::ios::ate);
   if (!file_) refuse(std::strerror(errno) + std::string("."));
   file_size_ = static_cast<uint64_t>(file_.tellg());
+  parse_header(read_header());
+  check_layout();
+}
 
-  const std::string text = read_header();
+void SafetensorsReader::parse_header(const std::string& text) {
   // Nesting that no header has would take a hundred times the file's size in memory.
   const auto shallow = [this](int depth, json::parse_event_t, json&) {
+    monitor_.check();
     if (depth > kMaxDepth) refuse("its header is nested too deeply.");
     return true;
   };
@@ -69,17 +74,17 @@ SafetensorsReader::SafetensorsReader(const fs::path& path) : path_(path) {
                           : json();
   if (!header.is_object()) refuse("its header is not a JSON object.");
   for (const auto& [name, value] : header.items()) {
+    monitor_.check();
     if (name != "__metadata__") {
       entries_.emplace(name, parse_entry(name, &value));
       continue;
     }
     if (!value.is_object()) refuse("__metadata__ is not an object.");
-    for (const auto& [key, text] : value.items()) {
-      if (!text.is_string()) refuse("__metadata__ holds something other than strings.");
-      metadata_.emplace(key, text.get<std::string>());
+    for (const auto& [key, entry] : value.items()) {
+      if (!entry.is_string()) refuse("__metadata__ holds something other than strings.");
+      metadata_.emplace(key, entry.get<std::string>());
     }
   }
-  check_layout();
 }
 
 std::string SafetensorsReader::read_header() {
@@ -103,7 +108,7 @@ SafetensorsReader::Entry SafetensorsReader::parse_entry(const std::string& name,
   const std::string at = "the tensor \"" + name + "\" ";
   if (!value.is_object()) refuse(at + "is no object.");
   // Not value(), which copies: a copy of nested arrays recurses, and the stack is finite.
-  static const json kNone;
+  static const auto& kNone = *new json;
   const auto member = [&](const char* key) -> const json& {
     const auto found = value.find(key);
     return found == value.end() ? kNone : *found;
@@ -160,9 +165,13 @@ at::Tensor SafetensorsReader::tensor(const std::string& name) {
   at::Tensor tensor = at::empty(entry.shape, at::TensorOptions(entry.type));
   file_.clear();
   file_.seekg(static_cast<std::streamoff>(entry.offset));
-  file_.read(static_cast<char*>(tensor.data_ptr()), static_cast<std::streamsize>(entry.bytes));
-  if (file_.gcount() != static_cast<std::streamsize>(entry.bytes))
-    refuse("the tensor \"" + name + "\" can't be read.");
+  auto* data = static_cast<char*>(tensor.data_ptr());
+  for (uint64_t done = 0; done < entry.bytes; done += kChunk) {
+    monitor_.check();
+    const auto size = std::min<uint64_t>(kChunk, entry.bytes - done);
+    if (!file_.read(data + done, static_cast<std::streamsize>(size)))
+      refuse("the tensor \"" + name + "\" can't be read.");
+  }
   return tensor;
 }
 

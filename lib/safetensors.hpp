@@ -19,7 +19,8 @@ namespace patchcore {
 /// refused with Error(OpenRead), a missing one with Error(NotFound), both naming the path.
 class SafetensorsReader {
  public:
-  explicit SafetensorsReader(const std::filesystem::path& path);
+  /// monitor: asked between blocks of everything that is read; Error(Cancelled).
+  explicit SafetensorsReader(const std::filesystem::path& path, Monitor monitor = {});
 
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   bool contains(const std::string& name) const { return entries_.count(name) != 0; }
@@ -37,11 +38,13 @@ class SafetensorsReader {
   };
 
   std::string read_header();
+  void parse_header(const std::string& text);
   Entry parse_entry(const std::string& name, const void* json) const;
   void check_layout() const;
   [[noreturn]] void refuse(const std::string& why) const;
 
   std::filesystem::path path_;
+  Monitor monitor_;
   std::ifstream file_;
   uint64_t file_size_ = 0;
   uint64_t data_start_ = 0;

@@ -14,52 +14,54 @@ template <typename Enum>
 using Nicks = std::vector<std::pair<Enum, const char*>>;
 
 const Nicks<Preset>& nicks(Preset) {
-  static const Nicks<Preset> table{{Preset::Paper, "paper"},
-                                   {Preset::Official, "official"},
-                                   {Preset::Anomalib, "anomalib"},
-                                   {Preset::Article, "article"}};
+  static const auto& table = *new Nicks<Preset>{{Preset::Paper, "paper"},
+                                                {Preset::Official, "official"},
+                                                {Preset::Anomalib, "anomalib"},
+                                                {Preset::Article, "article"}};
   return table;
 }
 
 const Nicks<Neighbourhood>& nicks(Neighbourhood) {
-  static const Nicks<Neighbourhood> table{{Neighbourhood::AdaptivePool, "adaptive-pool"},
-                                          {Neighbourhood::AveragePool, "average-pool"}};
+  static const auto& table = *new Nicks<Neighbourhood>{
+      {Neighbourhood::AdaptivePool, "adaptive-pool"}, {Neighbourhood::AveragePool, "average-pool"}};
   return table;
 }
 
 const Nicks<Interpolation>& nicks(Interpolation) {
-  static const Nicks<Interpolation> table{{Interpolation::Nearest, "nearest"},
-                                          {Interpolation::Bilinear, "bilinear"}};
+  static const auto& table = *new Nicks<Interpolation>{{Interpolation::Nearest, "nearest"},
+                                                       {Interpolation::Bilinear, "bilinear"}};
   return table;
 }
 
 const Nicks<Projection>& nicks(Projection) {
-  static const Nicks<Projection> table{{Projection::Dense128, "dense-128"},
-                                       {Projection::SparseJohnsonLindenstrauss, "sparse-jl"}};
+  static const auto& table = *new Nicks<Projection>{
+      {Projection::Dense128, "dense-128"}, {Projection::SparseJohnsonLindenstrauss, "sparse-jl"}};
   return table;
 }
 
 const Nicks<CoresetStart>& nicks(CoresetStart) {
-  static const Nicks<CoresetStart> table{{CoresetStart::MeanOfTen, "mean-of-ten"},
-                                         {CoresetStart::RandomPoint, "random-point"},
-                                         {CoresetStart::FirstPoint, "first-point"}};
+  static const auto& table = *new Nicks<CoresetStart>{{CoresetStart::MeanOfTen, "mean-of-ten"},
+                                                      {CoresetStart::RandomPoint, "random-point"},
+                                                      {CoresetStart::FirstPoint, "first-point"}};
   return table;
 }
 
 const Nicks<Distance>& nicks(Distance) {
-  static const Nicks<Distance> table{{Distance::L2, "l2"}, {Distance::SquaredL2, "squared-l2"}};
+  static const auto& table =
+      *new Nicks<Distance>{{Distance::L2, "l2"}, {Distance::SquaredL2, "squared-l2"}};
   return table;
 }
 
 const Nicks<ImageScoring>& nicks(ImageScoring) {
-  static const Nicks<ImageScoring> table{{ImageScoring::Maximum, "maximum"},
-                                         {ImageScoring::Reweighted, "reweighted"},
-                                         {ImageScoring::Article, "article"}};
+  static const auto& table = *new Nicks<ImageScoring>{{ImageScoring::Maximum, "maximum"},
+                                                      {ImageScoring::Reweighted, "reweighted"},
+                                                      {ImageScoring::Article, "article"}};
   return table;
 }
 
 const Nicks<Border>& nicks(Border) {
-  static const Nicks<Border> table{{Border::Symmetric, "symmetric"}, {Border::Reflect, "reflect"}};
+  static const auto& table =
+      *new Nicks<Border>{{Border::Symmetric, "symmetric"}, {Border::Reflect, "reflect"}};
   return table;
 }
 

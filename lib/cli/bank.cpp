@@ -37,6 +37,7 @@ Json describe(const std::string& file) {
     return found == metadata.end() ? Json(nullptr) : Json(found->second);
   };
   Json info{{"file", file},
+            {"id", bank.id},
             {"format", entry("patchcore_format")},
             {"library_version", entry("library_version")},
             {"rows", bank.size()},
@@ -101,8 +102,7 @@ int64_t embedding_width(const Backbone& backbone, const Settings& settings) {
 
 MemoryBank make_bank(at::Tensor rows, Settings settings, const Backbone& backbone) {
   MemoryBank bank;
-  settings.layers.clear();
-  for (const auto& layer : backbone.layers()) settings.layers.push_back(layer.name);
+  settings.layers = backbone.options().layers;
   const int64_t b = std::min<int64_t>(settings.neighbours, rows.size(0));
   bank.neighbours = NearestNeighbour(rows.to(backbone.device())).own_neighbours(b).cpu();
   bank.rows = std::move(rows);

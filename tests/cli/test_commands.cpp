@@ -62,6 +62,7 @@ START_TEST(bank_info_tells_what_was_fitted) {
   ck_assert_int_eq(info["width"], 42);
   ck_assert_int_eq(info["frames"], 6);
   ck_assert(info["weights_id"] == "builtin-1");
+  ck_assert_uint_eq(info["id"].get<std::string>().size(), 16);
   ck_assert(info["settings"]["resize"] == "64x64");
   ck_assert_double_gt(info["threshold"], info["median"]);
   ck_assert(info["library_version"].is_string());

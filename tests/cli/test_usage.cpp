@@ -40,7 +40,7 @@ END_TEST
 START_TEST(names_must_be_known) {
   assert_refused(spoiled({"--preset", "mine"}), kWrongUsage, "anomalib");
   assert_refused(spoiled({"--backbone", "mine"}), kWrongUsage, "wide_resnet50_2");
-  assert_refused(spoiled({"--layers", "mine"}), kWrongUsage, "fine and coarse");
+  assert_refused(spoiled({"--layers", "mine"}), kWrongUsage, "fine, coarse");
   assert_refused(spoiled({"--device", "abacus"}), kWrongUsage, "abacus");
   assert_refused(spoiled({"--precision", "int3"}), kWrongUsage, "int3");
 }

@@ -31,6 +31,16 @@ void assert_refused(patchcore::ErrorCode code, const std::vector<std::string>& p
   ck_abort_msg("%s: accepted", what.c_str());
 }
 
+/// A file's SHA-256 in hex, by coreutils.
+inline std::string sha256_of(const std::filesystem::path& path) {
+  const std::string command = "sha256sum '" + path.string() + "'";
+  FILE* pipe = ::popen(command.c_str(), "r");
+  std::string printed(64, '\0');
+  ck_assert_uint_eq(std::fread(printed.data(), 1, 64, pipe), 64);
+  ::pclose(pipe);
+  return printed;
+}
+
 /// Numbers that are uniform in [-1, 1) and the same everywhere; make_fixtures.py has them too.
 inline at::Tensor noise(const std::string& name, std::vector<int64_t> shape) {
   uint32_t seed = 2166136261u;  // FNV-1a of the name, then MurmurHash3's finaliser of the index

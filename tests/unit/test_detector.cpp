@@ -11,6 +11,40 @@ void assert_incompatible(MemoryBank bank, const std::vector<std::string>& both) 
   assert_refused(ErrorCode::Incompatible, both, both[0], [&] { detector_of(std::move(bank)); });
 }
 
+/// A picture's patches as the network and the embedding make them.
+at::Tensor patches_of(const Picture& picture, const Settings& settings) {
+  const at::Tensor rgb =
+      at::tensor(picture, at::kByte).reshape({1, kInput.height, kInput.width, 3});
+  return PatchEmbedding(settings)(builtin()->features(Preprocess::normalise(rgb))).rows;
+}
+
+/// Value and index of each patch, by fp64, the largest value first.
+std::vector<std::pair<double, int64_t>> naive_values(const at::Tensor& patches,
+                                                     const MemoryBank& bank) {
+  std::vector<std::pair<double, int64_t>> values;
+  for (int64_t i = 0; i < patches.size(0); ++i) {
+    const at::Tensor difference = bank.rows.to(at::kDouble) - patches[i].to(at::kDouble);
+    const double square = difference.square().sum(1).min().item<double>();
+    const bool squared = bank.settings.distance == Distance::SquaredL2;
+    values.emplace_back(squared ? square : std::sqrt(square), i);
+  }
+  std::sort(values.rbegin(), values.rend());
+  return values;
+}
+
+at::Tensor rows_in_order(const at::Tensor& patches,
+                         const std::vector<std::pair<double, int64_t>>& values, size_t count) {
+  std::vector<at::Tensor> rows;
+  for (size_t i = 0; i < count; ++i) rows.push_back(patches[values[i].second]);
+  return at::stack(rows);
+}
+
+Result kept_above(const Detector& detector, const Picture& picture, double bound) {
+  Request request{picture.data(), &detector, nullptr, {}, bound};
+  infer(*builtin(), kInput, {&request, 1});
+  return request.result;
+}
+
 }  // namespace
 
 START_TEST(a_foreign_patch_scores_above_every_normal_frame_in_every_preset) {
@@ -130,6 +164,69 @@ START_TEST(scores_and_maps_do_not_depend_on_the_batch) {
 }
 END_TEST
 
+// A patch's value against fp64 loops over the bank.
+START_TEST(patches_are_kept_whose_distance_is_at_or_above_the_bound_the_largest_first) {
+  for (const Preset preset : {Preset::Official, Preset::Anomalib}) {
+    Settings s = Settings::from_preset(preset);
+    s.resize = {kInput.width, kInput.height};
+    s.crop = 0;
+    Fit fit(builtin(), s, {.bank_size = 40, .folds = 0});
+    add_normal(fit);
+    const Detector detector = detector_of(fit.build());
+    const Picture picture = defective(20);
+    const at::Tensor patches = patches_of(picture, detector.settings());
+    const auto values = naive_values(patches, detector.bank());
+    for (const size_t count : {1u, 5u, 40u, 96u}) {
+      // Between two values, which fp32 tells apart.
+      const double bound = count < values.size()
+                               ? (values[count - 1].first + values[count].first) / 2
+                               : values.back().first / 2;
+      const Result result = kept_above(detector, picture, bound);
+      ck_assert_int_eq(result.patches.size(0), count);
+      ck_assert(result.patches.equal(rows_in_order(patches, values, count)));
+    }
+  }
+}
+END_TEST
+
+START_TEST(every_patch_is_kept_at_the_least_bound_and_none_at_the_largest) {
+  const Detector detector = detector_of(built());
+  const Picture picture = defective(20);
+  ck_assert_int_eq(kept_above(detector, picture, -INFINITY).patches.size(0), 96);
+  ck_assert_int_eq(kept_above(detector, picture, INFINITY).patches.size(0), 0);
+  ck_assert_int_eq(kept_above(detector, picture, NAN).patches.size(0), 0);
+  ck_assert(!score(detector, picture).patches.defined());
+}
+END_TEST
+
+START_TEST(a_patch_at_the_bound_is_kept_and_below_the_next_double_is_not) {
+  // Without a blur the map's largest value is that of the worst patch.
+  Settings s = settings();
+  s.map_sigma = 0;
+  Fit fit(builtin(), s, {});
+  add_normal(fit);
+  const Detector detector = detector_of(fit.build());
+  const Picture picture = defective(20);
+  const double worst = score(detector, picture).map_peak;
+  ck_assert_int_eq(kept_above(detector, picture, worst).patches.size(0), 1);
+  ck_assert_int_eq(kept_above(detector, picture, std::nextafter(worst, 1e9)).patches.size(0), 0);
+}
+END_TEST
+
+START_TEST(each_request_of_a_batch_keeps_what_it_asked_for) {
+  const Detector detector = detector_of(built());
+  const Picture picture = defective(20), good = normal(20);
+  std::vector<Request> requests{{picture.data(), &detector, nullptr, {}, 0.1},
+                                {picture.data(), &detector, nullptr, {}},
+                                {good.data(), &detector, nullptr, {}, 0.1}};
+  infer(*builtin(), kInput, requests);
+  ck_assert_int_eq(requests[0].result.patches.size(0),
+                   kept_above(detector, picture, 0.1).patches.size(0));
+  ck_assert(!requests[1].result.patches.defined());
+  ck_assert_int_lt(requests[2].result.patches.size(0), requests[0].result.patches.size(0));
+}
+END_TEST
+
 START_TEST(a_saved_bank_scores_as_the_one_in_memory) {
   const TemporaryFolder folder;
   const MemoryBank bank = built();
@@ -139,6 +236,18 @@ START_TEST(a_saved_bank_scores_as_the_one_in_memory) {
   ck_assert_double_eq(a.score, b.score);
   ck_assert_double_eq(a.normalized_score, b.normalized_score);
   ck_assert(a.map.equal(b.map));
+}
+END_TEST
+
+START_TEST(one_bank_on_one_network_is_one_detector_for_as_long_as_anybody_has_it) {
+  const auto bank = std::make_shared<const MemoryBank>(built());
+  const auto same_rows = std::make_shared<const MemoryBank>(*bank);
+  auto detector = Detector::get(builtin(), bank);
+  ck_assert_ptr_eq(Detector::get(builtin(), bank).get(), detector.get());
+  ck_assert_ptr_ne(Detector::get(builtin(), same_rows).get(), detector.get());
+  const std::weak_ptr<const Detector> watched = detector;
+  detector.reset();
+  ck_assert(watched.expired());
 }
 END_TEST
 
@@ -156,7 +265,12 @@ int main() {
   tcase_add_test(tests, a_bank_of_another_width_is_refused_with_both_widths);
   tcase_add_test(tests, one_batch_serves_detectors_and_fits_together);
   tcase_add_test(tests, scores_and_maps_do_not_depend_on_the_batch);
+  tcase_add_test(tests, patches_are_kept_whose_distance_is_at_or_above_the_bound_the_largest_first);
+  tcase_add_test(tests, every_patch_is_kept_at_the_least_bound_and_none_at_the_largest);
+  tcase_add_test(tests, a_patch_at_the_bound_is_kept_and_below_the_next_double_is_not);
+  tcase_add_test(tests, each_request_of_a_batch_keeps_what_it_asked_for);
   tcase_add_test(tests, a_saved_bank_scores_as_the_one_in_memory);
+  tcase_add_test(tests, one_bank_on_one_network_is_one_detector_for_as_long_as_anybody_has_it);
   suite_add_tcase(suite, tests);
   return run_suite(suite);
 }

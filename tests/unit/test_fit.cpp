@@ -65,6 +65,12 @@ START_TEST(every_row_of_a_bank_is_a_patch_of_the_frames) {
 }
 END_TEST
 
+START_TEST(a_bank_that_was_built_has_the_id_of_its_content) {
+  const MemoryBank bank = built();
+  assert_text(bank.id, bank.identify());
+}
+END_TEST
+
 START_TEST(building_goes_on_after_more_frames) {
   Fit fit(builtin(), settings(), {});
   add_normal(fit, 3);
@@ -141,6 +147,7 @@ int main() {
   tcase_add_test(tests, a_bank_has_the_rows_that_the_options_ask_for);
   tcase_add_test(tests, the_same_seed_builds_the_same_bank_and_another_seed_another);
   tcase_add_test(tests, every_row_of_a_bank_is_a_patch_of_the_frames);
+  tcase_add_test(tests, a_bank_that_was_built_has_the_id_of_its_content);
   tcase_add_test(tests, building_goes_on_after_more_frames);
   tcase_add_test(tests, without_a_frame_there_is_no_bank);
   tcase_add_test(tests, one_frame_or_no_folds_make_a_bank_without_calibration);

@@ -1,35 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The bank file: all of it comes back, and what is not a bank is refused by the file's name.
 
-#include "memory_bank.hpp"
-#include "nearest_neighbour.hpp"
 #include "safetensors.hpp"
-#include "support.hpp"
+#include "sample_bank.hpp"
 
 using namespace patchcore;
 
 namespace {
-
-/// Six rows of four values, with no field at its default.
-MemoryBank sample() {
-  MemoryBank bank;
-  bank.rows = float_noise("bank", {6, 4});
-  bank.neighbours = NearestNeighbour(bank.rows).own_neighbours(3);
-  bank.settings = Settings::from_preset(Preset::Article);
-  bank.settings.backbone = "resnet18";
-  bank.settings.layers = {"layer1", "layer3"};
-  bank.settings.resize = {320, 0};
-  bank.settings.map_sigma = 0.1;
-  bank.settings.neighbours = 3;
-  bank.calibration = Calibration::from_scores({0.3f, 0.1f, 0.2f}, {3.0f, 1.0f}, 0.01);
-  bank.calibration.method = "3 folds";
-  bank.weights_id = "0123abcd";
-  bank.weights_location = "/tmp/Ma\xc3\x9f, \"w\".safetensors";
-  bank.precision = "bf16";
-  bank.seed = ~uint64_t{0};
-  bank.frames = 123;
-  return bank;
-}
 
 struct Content {
   std::map<std::string, std::string> metadata;
@@ -261,6 +238,27 @@ START_TEST(a_missing_bank_is_not_found) {
 }
 END_TEST
 
+START_TEST(loading_is_cancelled_at_whatever_moment) {
+  const TemporaryFolder folder;
+  MemoryBank bank = sample();
+  bank.save(folder / "small");
+  bank.rows = at::zeros({10 << 10, 1 << 10});  // 40 MiB
+  bank.neighbours = at::arange(bank.size()).unsqueeze(1).expand({bank.size(), 3}).contiguous();
+  bank.save(folder / "f");
+  int small = 0, looks = 0;
+  MemoryBank::load(folder / "small", {{}, [&] { return ++small < 0; }});
+  MemoryBank::load(folder / "f", {{}, [&] { return ++looks < 0; }});
+  ck_assert_int_ge(looks - small, 3 * 9);  // blocks that are read, checked and hashed
+  for (const int moment : {1, 2, looks / 2, looks - 1, looks}) {
+    int seen = 0;
+    assert_refused(ErrorCode::Cancelled, {}, "load", [&] {
+      MemoryBank::load(folder / "f", {{}, [&] { return ++seen == moment; }});
+    });
+    ck_assert_int_eq(seen, moment);
+  }
+}
+END_TEST
+
 START_TEST(a_cancelled_save_leaves_the_old_bank) {
   const TemporaryFolder folder;
   sample().save(folder / "f");
@@ -295,6 +293,7 @@ int main() {
   tcase_add_test(tests, numbers_that_are_none_are_refused);
   tcase_add_test(tests, a_calibration_that_is_not_in_order_or_not_finite_is_refused);
   tcase_add_test(tests, a_missing_bank_is_not_found);
+  tcase_add_test(tests, loading_is_cancelled_at_whatever_moment);
   tcase_add_test(tests, a_cancelled_save_leaves_the_old_bank);
   suite_add_tcase(suite, tests);
   return run_suite(suite);

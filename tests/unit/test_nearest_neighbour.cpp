@@ -92,6 +92,33 @@ START_TEST(queries_of_more_than_one_block_keep_their_order) {
 }
 END_TEST
 
+// 5000 rows of 300 values are centred and transposed in two blocks.
+START_TEST(a_bank_of_more_than_one_block_is_searched) {
+  assert_naive(float_noise("bank", {5000, 300}) + 3, float_noise("q", {12, 300}) + 3, 2);
+}
+END_TEST
+
+START_TEST(a_search_that_can_be_cancelled_finds_the_same) {
+  const at::Tensor bank = float_noise("bank", {20000, 400}), queries = float_noise("q", {600, 400});
+  int looks = 0;
+  const Monitor monitor{{}, [&] { return ++looks < 0; }};
+  const NearestNeighbour search(bank, monitor);
+  const int made = std::exchange(looks, 0);
+  ck_assert_int_ge(made, 16);
+  const Neighbours ours = search.search(queries, 2, monitor), plain = search.search(queries, 2);
+  ck_assert_int_ge(looks, 5);  // 600 x 20000 x 400 multiplications, at most 2^30 at a time
+  ck_assert(ours.rows.equal(plain.rows));
+  ck_assert_double_le(relative_error(ours.distances, plain.distances), 1e-6);
+  for (const int moment : {1, made / 2, made}) {
+    looks = 0;
+    assert_refused(ErrorCode::Cancelled, {}, "making", [&] {
+      NearestNeighbour(bank, {{}, [&] { return ++looks == moment; }});
+    });
+    ck_assert_int_eq(looks, moment);
+  }
+}
+END_TEST
+
 START_TEST(a_row_of_the_bank_is_at_distance_0_from_itself) {
   for (const double offset : {0.0, 50.0}) {
     const at::Tensor bank = sample_bank() + offset;
@@ -150,6 +177,21 @@ START_TEST(a_query_finds_the_same_alone_and_in_any_company) {
 }
 END_TEST
 
+START_TEST(the_nearest_of_candidates_are_those_of_plain_loops) {
+  const at::Tensor bank = sample_bank(), queries = float_noise("q", {60, 48});
+  const at::Tensor candidates =
+      ((noise("candidates", {60, 12}) + 1) * 250).to(at::kLong);  // some of them twice
+  const at::Tensor nearest = nearest_candidates(queries, bank, candidates, 4);
+  ck_assert((nearest.sizes() == at::IntArrayRef{60, 4}));
+  for (int64_t q = 0; q < 60; ++q) {
+    const auto expected = naive_search(bank.index_select(0, candidates[q]), queries[q], 4);
+    for (int64_t i = 0; i < 4; ++i)
+      ck_assert_int_eq(nearest[q][i].item<int64_t>(),
+                       candidates[q][expected[i].row].item<int64_t>());
+  }
+}
+END_TEST
+
 START_TEST(a_rows_own_neighbours_begin_with_the_row_itself) {
   const at::Tensor bank = sample_bank();
   const at::Tensor own = NearestNeighbour(bank).own_neighbours(9);
@@ -204,11 +246,14 @@ int main() {
   tcase_add_test(tests, distances_far_from_the_origin_do_not_cancel);
   tcase_add_test(tests, distances_of_far_queries_are_right);
   tcase_add_test(tests, queries_of_more_than_one_block_keep_their_order);
+  tcase_add_test(tests, a_bank_of_more_than_one_block_is_searched);
+  tcase_add_test(tests, a_search_that_can_be_cancelled_finds_the_same);
   tcase_add_test(tests, a_row_of_the_bank_is_at_distance_0_from_itself);
   tcase_add_test(tests, a_row_is_found_among_rows_that_hardly_differ);
   tcase_add_test(tests, ties_go_to_the_lower_row);
   tcase_add_test(tests, of_copies_the_lower_row_is_found);
   tcase_add_test(tests, a_query_finds_the_same_alone_and_in_any_company);
+  tcase_add_test(tests, the_nearest_of_candidates_are_those_of_plain_loops);
   tcase_add_test(tests, a_rows_own_neighbours_begin_with_the_row_itself);
   tcase_add_test(tests, copies_of_a_row_come_behind_the_row_itself_in_order);
   tcase_add_test(tests, a_row_is_not_crowded_out_by_more_copies_than_neighbours);

@@ -153,6 +153,36 @@ START_TEST(a_file_that_shrank_after_it_was_opened_is_refused) {
 }
 END_TEST
 
+START_TEST(reading_is_cancelled_between_blocks_of_4_mib) {
+  const TemporaryFolder folder;
+  write_safetensors(folder / "f", {}, {{"a", at::zeros({10 << 20})}});  // 40 MiB
+  int looks = 0, last = 1 << 30;
+  SafetensorsReader reader(folder / "f", {{}, [&] { return ++looks == last; }});
+  looks = 0;
+  reader.tensor("a");
+  ck_assert_int_eq(looks, 10);
+  for (last = 1; last <= 10; ++last) {
+    looks = 0;
+    assert_refused(ErrorCode::Cancelled, {}, "reading", [&] { reader.tensor("a"); });
+    ck_assert_int_eq(looks, last);
+  }
+  looks = 0;
+  ck_assert_int_eq(reader.tensor("a").size(0), 10 << 20);
+}
+END_TEST
+
+// A header of 16 MiB takes longer to understand than to read.
+START_TEST(reading_a_header_of_many_entries_is_cancelled) {
+  const TemporaryFolder folder;
+  std::map<std::string, at::Tensor> tensors;
+  for (int i = 0; i < 1000; ++i) tensors["t" + std::to_string(i)] = at::zeros({1});
+  write_safetensors(folder / "f", {}, tensors);
+  int looks = 0;
+  const SafetensorsReader all(folder / "f", {{}, [&] { return ++looks < 0; }});
+  ck_assert_int_ge(looks, 1000);
+}
+END_TEST
+
 START_TEST(a_type_that_the_format_lacks_is_refused) {
   const TemporaryFolder folder;
   assert_refused(ErrorCode::InvalidArgument, {}, "complex", [&] {
@@ -262,6 +292,8 @@ int main() {
   tcase_add_test(reading, every_tensor_is_aligned_to_its_element_size);
   tcase_add_test(reading, a_tensor_that_is_not_there_is_refused_by_name);
   tcase_add_test(reading, a_file_that_shrank_after_it_was_opened_is_refused);
+  tcase_add_test(reading, reading_is_cancelled_between_blocks_of_4_mib);
+  tcase_add_test(reading, reading_a_header_of_many_entries_is_cancelled);
   suite_add_tcase(suite, reading);
   TCase* writing = tcase_create("writing");
   tcase_add_test(writing, a_type_that_the_format_lacks_is_refused);

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The C API through libpatchcore.so. What its functions compute: the classes' own tests.
+
+#include "c_api.hpp"
+
+using namespace c_api;
+
+namespace {
+
+/// A result as patchcore_infer() fills it, with a map that is drawn by hand.
+struct Drawn {
+  Drawn(guint width, guint height, const std::vector<float>& values) {
+    result.map = g_bytes_new(values.data(), values.size() * sizeof(float));
+    result.map_width = width;
+    result.map_height = height;
+  }
+  ~Drawn() { patchcore_result_clear(&result); }
+  Drawn(const Drawn&) = delete;
+  Drawn& operator=(const Drawn&) = delete;
+
+  PatchcoreResult result{};
+};
+
+}  // namespace
+
+START_TEST(the_regions_of_a_map_are_told_in_fractions_of_the_input) {
+  const Drawn drawn(4, 2, {0, 0, 5, 6, 3, 0, 0, 0});
+  PatchcoreRegion regions[4];
+  ck_assert_uint_eq(patchcore_result_get_regions(&drawn.result, 2, regions, 4), 2);
+  const PatchcoreRegion& first = regions[0];
+  ck_assert_double_eq(first.x, 0.5);
+  ck_assert_double_eq(first.y, 0);
+  ck_assert_double_eq(first.w, 0.5);
+  ck_assert_double_eq(first.h, 0.5);
+  ck_assert_double_eq(first.peak, 6);
+  ck_assert_double_eq(first.peak_x, 0.875);
+  ck_assert_double_eq(first.peak_y, 0.25);
+  ck_assert_double_eq(regions[1].peak, 3);
+}
+END_TEST
+
+START_TEST(no_more_regions_are_written_than_there_is_room_for) {
+  const Drawn drawn(5, 1, {1, 0, 3, 0, 2});
+  PatchcoreRegion regions[3];
+  regions[2].peak = -1;
+  ck_assert_uint_eq(patchcore_result_get_regions(&drawn.result, 1, regions, 2), 2);
+  ck_assert_double_eq(regions[0].peak, 3);
+  ck_assert_double_eq(regions[1].peak, 2);
+  ck_assert_double_eq(regions[2].peak, -1);
+  ck_assert_uint_eq(patchcore_result_get_regions(&drawn.result, 1, nullptr, 0), 0);
+}
+END_TEST
+
+START_TEST(a_result_without_a_map_or_with_another_than_it_says_has_no_regions) {
+  PatchcoreRegion region;
+  const PatchcoreResult empty{};
+  ck_assert_uint_eq(patchcore_result_get_regions(&empty, 0, &region, 1), 0);
+  for (const auto& [width, height] : {std::pair{3u, 1u}, {1u, 1u}, {0u, 0u}, {~0u, ~0u}}) {
+    const Drawn drawn(width, height, {1, 1});
+    ck_assert_uint_eq(patchcore_result_get_regions(&drawn.result, 0, &region, 1), 0);
+  }
+}
+END_TEST
+
+START_TEST(the_network_of_a_bank_has_the_layers_that_it_was_fitted_with) {
+  const gchar* const fine[] = {"fine", nullptr};
+  const Backbone backbone = builtin(fine);
+  const Bank bank = built(small(), backbone);
+  ck_assert_uint_eq(info_of(bank).width, 21);
+  ErrorPtr error;
+  const Backbone of_bank(
+      patchcore_backbone_get_for_bank(bank.get(), nullptr, "cpu", nullptr, error.out()));
+  error.assert_none();
+  ck_assert_ptr_eq(patchcore_backbone_get_id(of_bank.get()),
+                   patchcore_backbone_get_id(backbone.get()));
+}
+END_TEST
+
+START_TEST(a_list_of_layers_that_is_empty_or_has_unknown_ones_is_an_invalid_argument) {
+  ErrorPtr error;
+  const gchar* const empty[] = {nullptr};
+  const gchar* const unknown[] = {"fine", "finest", nullptr};
+  PatchcoreBackboneOptions options = on_cpu(empty);
+  ck_assert_ptr_null(patchcore_backbone_get(&options, error.out()));
+  error.assert_is(PATCHCORE_ERROR_INVALID_ARGUMENT, "empty");
+  options = on_cpu(unknown);
+  ck_assert_ptr_null(patchcore_backbone_get(&options, error.out()));
+  error.assert_is(PATCHCORE_ERROR_INVALID_ARGUMENT, "\"finest\"");
+  error.assert_is(PATCHCORE_ERROR_INVALID_ARGUMENT, "fine, coarse");
+}
+END_TEST
+
+START_TEST(a_fit_like_a_bank_has_its_sizes_and_scores_as_it_does) {
+  PatchcoreFitOptions options{};
+  options.preset = "article";
+  options.resize_width = 80;
+  options.resize_height = 96;
+  options.crop = kSide;
+  const Bank bank = built(options);
+  PatchcoreFitOptions like{};
+  like.preset = "anomalib";
+  like.resize_width = 128;
+  like.like = bank.get();
+  // The id has all settings in it.
+  assert_text(id_of(built(like)), id_of(bank));
+  PatchcoreGeometry geometry;
+  ErrorPtr error;
+  const Fit fit = new_fit(like);
+  patchcore_preprocess_get_geometry(patchcore_fit_get_preprocess(fit.get()), 160, 192, &geometry,
+                                    error.out());
+  error.assert_none();
+  ck_assert_uint_eq(geometry.width, kSide);
+  ck_assert_double_eq(geometry.w, 0.8);
+}
+END_TEST
+
+START_TEST(a_bank_keeps_its_id_and_its_model_in_a_file) {
+  const TemporaryFolder folder;
+  ErrorPtr error;
+  const Bank bank = built();
+  const std::string id = id_of(bank);
+  ck_assert_uint_eq(id.size(), 16);
+  ck_assert_uint_eq(id.find_first_not_of("0123456789abcdef"), std::string::npos);
+  patchcore_bank_save(bank.get(), folder.file("f").c_str(), nullptr, error.out());
+  error.assert_none();
+  const Bank copy = loaded(folder.file("f"));
+  assert_text(id_of(copy), id);
+  assert_text(patchcore_bank_get_model(copy.get()), "builtin");
+  PatchcoreFitOptions other = small();
+  other.seed = 1;
+  assert_text(id_of(built()), id);
+  ck_assert(id_of(built(other)) != id);
+}
+END_TEST
+
+START_TEST(banks_of_one_file_share_what_they_hold) {
+  const TemporaryFolder folder;
+  ErrorPtr error;
+  patchcore_bank_save(built().get(), folder.file("f").c_str(), nullptr, error.out());
+  error.assert_none();
+  const Bank first = loaded(folder.file("f")), second = loaded(folder.file("f"));
+  ck_assert_ptr_eq(patchcore_bank_get_id(first.get()), patchcore_bank_get_id(second.get()));
+}
+END_TEST
+
+START_TEST(a_cancelled_load_is_told_as_cancelled_and_a_missing_file_as_not_found) {
+  const TemporaryFolder folder;
+  ErrorPtr error;
+  const Cancellable cancellable(g_cancellable_new());
+  ck_assert_ptr_null(patchcore_bank_load(folder.file("f").c_str(), cancellable.get(), error.out()));
+  error.assert_is(PATCHCORE_ERROR_NOT_FOUND, folder.file("f").c_str());
+  patchcore_bank_save(built().get(), folder.file("f").c_str(), nullptr, error.out());
+  error.assert_none();
+  g_cancellable_cancel(cancellable.get());
+  ck_assert_ptr_null(patchcore_bank_load(folder.file("f").c_str(), cancellable.get(), error.out()));
+  error.assert_is(PATCHCORE_ERROR_CANCELLED);
+}
+END_TEST
+
+int main() {
+  Suite* suite = suite_create("c-api");
+  TCase* fits = tcase_create("fits");
+  tcase_set_timeout(fits, 30);
+  tcase_add_test(fits, the_network_of_a_bank_has_the_layers_that_it_was_fitted_with);
+  tcase_add_test(fits, a_list_of_layers_that_is_empty_or_has_unknown_ones_is_an_invalid_argument);
+  tcase_add_test(fits, a_fit_like_a_bank_has_its_sizes_and_scores_as_it_does);
+  suite_add_tcase(suite, fits);
+  TCase* banks = tcase_create("banks");
+  tcase_set_timeout(banks, 30);
+  tcase_add_test(banks, a_bank_keeps_its_id_and_its_model_in_a_file);
+  tcase_add_test(banks, banks_of_one_file_share_what_they_hold);
+  tcase_add_test(banks, a_cancelled_load_is_told_as_cancelled_and_a_missing_file_as_not_found);
+  suite_add_tcase(suite, banks);
+  TCase* results = tcase_create("results");
+  tcase_add_test(results, the_regions_of_a_map_are_told_in_fractions_of_the_input);
+  tcase_add_test(results, no_more_regions_are_written_than_there_is_room_for);
+  tcase_add_test(results, a_result_without_a_map_or_with_another_than_it_says_has_no_regions);
+  suite_add_tcase(suite, results);
+  return run_suite(suite);
+}
