@@ -4,40 +4,59 @@
 #include <gst/gst.h>
 
 #include <string>
+#include <vector>
+
+#include "regionmeta.hpp"
 
 namespace gstpatchcore {
 
 enum class Mode { Detect, Fit, Auto };
+enum class Realtime { Auto, Yes, No };
 enum class Overlay { None, Heatmap };
+enum class InferenceRegion { Frame, Roi };
+
+constexpr guint kMostQueued = 4096;
+constexpr GstClockTime kMostLatency = 3600 * GST_SECOND;
 
 /// Properties that hold from READY->PAUSED on; a copy is taken there.
 struct Config {
   Mode mode = Mode::Detect;
-  std::string bank_location;
+  std::string bank_location;  ///< the one that may change later; see Session::set_bank_location
   std::string backbone = "builtin";
   std::string weights_location;
+  std::vector<std::string> layers;  ///< finest first; empty: the backbone's usual ones
   std::string preset = "anomalib";
   guint input_size = 256;  ///< shorter side, aspect kept; 0: as the preset has it
   guint crop = 0;
   std::string device = "auto";
   std::string precision = "auto";
+  InferenceRegion inference_region = InferenceRegion::Frame;
+  std::string roi_type;  ///< empty: every region of interest
   guint batch_size = 8;
-  guint max_queued = 0;  ///< 0: twice the batch size
+  Realtime realtime = Realtime::Auto;
+  GstClockTime max_latency = 0;  ///< 0: twice the time of a full batch
+  guint max_queued = 0;          ///< 0: twice the batch size
   guint fit_frames = 200;
   gdouble coreset_ratio = 0.1;
   guint max_bank_size = 20000;
   guint64 seed = 0;
+  guint64 history_bytes = 64 << 20;
 
   guint queue_length() const { return max_queued ? max_queued : 2 * batch_size; }
 };
 
 /// Properties that may change while PLAYING; read under the object lock for each frame.
 struct LiveConfig {
-  gdouble threshold = 0.5;     ///< of the normalized score
-  gdouble raw_threshold = -1;  ///< of the raw score, for a bank without calibration; < 0: none
+  gdouble threshold = 0.5;       ///< of the normalized score
+  gdouble raw_threshold = -1;    ///< of the raw score, for a bank without calibration; < 0: none
+  guint inference_interval = 1;  ///< every Nth frame is due; 0: those that a trigger asks for
   Overlay overlay = Overlay::Heatmap;
   gdouble opacity = 0.5;
+  guint alarm_frames = 3;
+  gdouble alarm_hysteresis = 0.05;
   bool post_messages = true;
+  bool attach_map = false;
+  RegionMeta region_meta = RegionMeta::Auto;
   std::string camera_id;  ///< empty: the stream-id
 };
 

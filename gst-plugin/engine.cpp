@@ -1,23 +1,33 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "engine.hpp"
 
-#include <algorithm>
 #include <map>
 
 namespace gstpatchcore {
 namespace {
 
-bool same_shape(const Job& a, const Job& b) { return a.width == b.width && a.height == b.height; }
-
 /// Computes some jobs of one shape in one call. False: *error is set.
 bool infer(const Backbone& backbone, Job* const* jobs, size_t count, GError** error) {
   std::vector<PatchcoreRequest> requests(count);
-  for (size_t i = 0; i < count; ++i)
-    requests[i] = {jobs[i]->rgb.data(), jobs[i]->detector.get(), jobs[i]->fit.get(), {}};
+  for (size_t i = 0; i < count; ++i) {
+    requests[i].rgb = jobs[i]->rgb.data();
+    requests[i].detector = jobs[i]->detector.get();
+    requests[i].fit = jobs[i]->fit.get();
+    requests[i].keep_patches = jobs[i]->keep_patches;
+    requests[i].keep_above = jobs[i]->keep_above;
+  }
   const bool ok = library().patchcore_infer(backbone.get(), jobs[0]->width, jobs[0]->height,
                                             requests.data(), static_cast<guint>(count), error);
   for (size_t i = 0; i < count; ++i) jobs[i]->result = requests[i].result;
   return ok;
+}
+
+/// One element's bad bank must not fail its neighbours: each job on its own tells whose it is.
+void infer_one_by_one(const Backbone& backbone, const std::vector<Job*>& jobs) {
+  for (Job* job : jobs) {
+    library().patchcore_result_clear(&job->result);
+    infer(backbone, &job, 1, job->error.out());
+  }
 }
 
 }  // namespace
@@ -33,79 +43,69 @@ std::shared_ptr<Engine> Engine::get(const Backbone& backbone) {
   return engine;
 }
 
-Engine::Engine(Backbone backbone) : backbone_(std::move(backbone)), thread_([this] { run(); }) {}
+Engine::Engine(Backbone backbone) : state_(std::make_shared<State>()) {
+  state_->backbone = std::move(backbone);
+  thread_ = Thread([state = state_] { run(*state); });
+}
 
 Engine::~Engine() {
   {
-    std::lock_guard lock(mutex_);
-    stopping_ = true;
+    std::lock_guard lock(state_->mutex);
+    state_->stopping = true;
   }
-  work_.notify_one();
-  thread_.join();
+  state_->work.notify_one();
+  thread_.retire();
 }
 
 void Engine::submit(std::shared_ptr<Job> job, std::shared_ptr<Listener> listener) {
   {
-    std::lock_guard lock(mutex_);
-    waiting_.push_back({std::move(job), std::move(listener)});
+    std::lock_guard lock(state_->mutex);
+    state_->batcher.add({std::move(job), std::move(listener)});
   }
-  work_.notify_one();
+  state_->work.notify_one();
 }
 
 void Engine::withdraw(const Listener& listener) {
-  std::lock_guard lock(mutex_);
-  std::erase_if(waiting_, [&](const Entry& entry) { return entry.listener.get() == &listener; });
+  Batch withdrawn;  // let go without the lock
+  std::lock_guard lock(state_->mutex);
+  withdrawn = state_->batcher.withdraw(listener);
 }
 
-void Engine::run() {
+void Engine::run(State& state) {
   for (;;) {
-    std::vector<Entry> batch;
+    Batch batch, skipped;
     {
-      std::unique_lock lock(mutex_);
-      work_.wait(lock, [&] { return stopping_ || !waiting_.empty(); });
-      if (stopping_) return;
-      batch = take_batch();
+      std::unique_lock lock(state.mutex);
+      state.work.wait(lock, [&] { return state.stopping || !state.batcher.empty(); });
+      if (state.stopping) return;
+      batch = state.batcher.take(&skipped);
     }
-    compute(batch);
-    for (Entry& entry : batch) entry.listener->job_done(*entry.job);
+    for (auto& [job, listener] : skipped) {
+      job->skipped = true;
+      listener->job_done(*job);
+    }
+    if (!batch.empty()) compute(state, batch);
+    for (auto& [job, listener] : batch) listener->job_done(*job);
   }
 }
 
-/// The oldest job and those behind it of its shape. Called with the lock held.
-std::vector<Engine::Entry> Engine::take_batch() {
-  const Job& oldest = *waiting_.front().job;
-  guint limit = oldest.batch_size;
-  std::vector<Entry> batch;
-  std::deque<Entry> rest;
-  for (Entry& entry : waiting_) {
-    limit = std::min(limit, entry.job->batch_size);
-    if (batch.size() < limit && same_shape(*entry.job, oldest))
-      batch.push_back(std::move(entry));
-    else
-      rest.push_back(std::move(entry));
-  }
-  waiting_ = std::move(rest);
-  return batch;
-}
-
-void Engine::compute(std::vector<Entry>& batch) {
+void Engine::compute(State& state, const Batch& batch) {
   std::vector<Job*> jobs;
-  for (Entry& entry : batch) jobs.push_back(entry.job.get());
+  for (const auto& entry : batch) jobs.push_back(entry.job.get());
   const gint64 start = g_get_monotonic_time();
-  ErrorPtr error;
-  if (!infer(backbone_, jobs.data(), jobs.size(), error.out())) {
-    // One element's bad bank must not fail its neighbours: each job on its own tells whose it is.
-    for (Job* job : jobs) {
-      if (job->result.map) library().patchcore_result_clear(&job->result);
-      if (jobs.size() == 1)
-        job->error = std::move(error);
-      else
-        infer(backbone_, &job, 1, job->error.out());
-    }
+  if (!infer(state.backbone, jobs.data(), jobs.size(), jobs[0]->error.out())) {
+    if (jobs.size() > 1) infer_one_by_one(state.backbone, jobs);
   }
   const GstClockTime taken =
       static_cast<GstClockTime>(g_get_monotonic_time() - start) * GST_USECOND;
-  for (Job* job : jobs) job->inference_time = taken;
+  ++state.batches;
+  for (Job* job : jobs) {
+    job->inference_time = taken;
+    job->batched = static_cast<guint>(jobs.size());
+    job->batch = state.batches;
+  }
+  std::lock_guard lock(state.mutex);
+  state.batcher.took(*jobs[0], jobs.size(), taken);
 }
 
 }  // namespace gstpatchcore

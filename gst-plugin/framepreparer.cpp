@@ -1,7 +1,47 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "framepreparer.hpp"
 
+#include <algorithm>
+
 namespace gstpatchcore {
+namespace {
+
+/// The pixels of a region, one at least.
+PatchcoreImage part(const PatchcoreImage& image, const Region& region) {
+  const auto pixel = [](gdouble at, guint size) {
+    return static_cast<guint>(std::clamp(at, 0.0, 1.0) * size + 0.5);
+  };
+  const guint left = std::min(pixel(region.x, image.width), image.width - 1);
+  const guint top = std::min(pixel(region.y, image.height), image.height - 1);
+  const guint right = std::max(pixel(region.x + region.w, image.width), left + 1);
+  const guint bottom = std::max(pixel(region.y + region.h, image.height), top + 1);
+  return {image.data + top * image.stride + gsize{3} * left, right - left, bottom - top,
+          image.stride};
+}
+
+Region within(const Region& outer, const Region& inner) {
+  return {outer.to_frame_x(inner.x), outer.to_frame_y(inner.y), outer.w * inner.w,
+          outer.h * inner.h};
+}
+
+/// nullptr: *error is set.
+std::unique_ptr<Job> make_job(const PatchcoreImage& image, const PatchcorePreprocess* preprocess,
+                              GError** error) {
+  PatchcoreGeometry g;
+  if (!library().patchcore_preprocess_get_geometry(preprocess, image.width, image.height, &g,
+                                                   error))
+    return nullptr;
+  auto job = std::make_unique<Job>();
+  job->width = g.width;
+  job->height = g.height;
+  job->region = {g.x, g.y, g.w, g.h};
+  job->rgb.resize(gsize{3} * g.width * g.height);
+  if (!library().patchcore_preprocess_resize(preprocess, &image, job->rgb.data(), error))
+    return nullptr;
+  return job;
+}
+
+}  // namespace
 
 FramePreparer::FramePreparer(const GstVideoInfo& info) : info_(info) {
   if (GST_VIDEO_INFO_FORMAT(&info_) == GST_VIDEO_FORMAT_RGB) return;
@@ -39,27 +79,27 @@ PatchcoreImage FramePreparer::as_rgb(const GstVideoFrame& frame) {
           static_cast<gsize>(GST_VIDEO_FRAME_PLANE_STRIDE(rgb, 0))};
 }
 
-std::shared_ptr<Job> FramePreparer::prepare(GstBuffer* buffer,
-                                            const PatchcorePreprocess* preprocess, GError** error) {
-  PatchcoreGeometry g;
-  if (!library().patchcore_preprocess_get_geometry(preprocess, info_.width, info_.height, &g,
-                                                   error))
-    return nullptr;
+std::vector<std::unique_ptr<Job>> FramePreparer::prepare(GstBuffer* buffer,
+                                                         const PatchcorePreprocess* preprocess,
+                                                         std::span<const Region> regions,
+                                                         GError** error) {
   GstVideoFrame frame;
   if (!gst_video_frame_map(&frame, &info_, buffer, GST_MAP_READ)) {
     g_set_error_literal(error, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
                         "A frame doesn't hold what its caps say.");
-    return nullptr;
+    return {};
   }
-  auto job = std::make_shared<Job>();
-  job->width = g.width;
-  job->height = g.height;
-  job->region = {g.x, g.y, g.w, g.h};
-  job->rgb.resize(gsize{3} * g.width * g.height);
   const PatchcoreImage image = as_rgb(frame);
-  const bool ok = library().patchcore_preprocess_resize(preprocess, &image, job->rgb.data(), error);
+  std::vector<std::unique_ptr<Job>> jobs;
+  for (const Region& region : regions) {
+    auto job = make_job(part(image, region), preprocess, error);
+    if (!job) break;
+    job->region = within(region, job->region);
+    jobs.push_back(std::move(job));
+  }
   gst_video_frame_unmap(&frame);
-  return ok ? job : nullptr;
+  if (jobs.size() < regions.size()) return {};
+  return jobs;
 }
 
 }  // namespace gstpatchcore

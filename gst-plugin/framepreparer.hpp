@@ -4,8 +4,10 @@
 #include <gst/video/video.h>
 
 #include <memory>
+#include <span>
+#include <vector>
 
-#include "engine.hpp"
+#include "job.hpp"
 
 namespace gstpatchcore {
 
@@ -21,9 +23,12 @@ class FramePreparer {
   /// False: there is no conversion to RGB from this format.
   bool usable() const;
 
-  /// A job without a detector or fit. nullptr: *error is set.
-  std::shared_ptr<Job> prepare(GstBuffer* buffer, const PatchcorePreprocess* preprocess,
-                               GError** error);
+  const GstVideoInfo& info() const { return info_; }
+
+  /// For each region of the frame a job without a detector or fit. Empty: *error is set.
+  std::vector<std::unique_ptr<Job>> prepare(GstBuffer* buffer,
+                                            const PatchcorePreprocess* preprocess,
+                                            std::span<const Region> regions, GError** error);
 
  private:
   /// The frame's own pixels, or rgb_ with them converted.

@@ -31,6 +31,8 @@
 #include <atomic>
 #include <memory>
 
+#include "actions.hpp"
+#include "opening.hpp"
 #include "properties.hpp"
 #include "stream.hpp"
 
@@ -47,6 +49,7 @@ struct Private {
   Config config;
   LiveConfig live;
   std::shared_ptr<Stream> stream;        ///< from READY->PAUSED to PAUSED->READY
+  std::shared_ptr<Opening> opening;      ///< during READY->PAUSED
   std::atomic<GstClockTime> latency{0};  ///< constant from PAUSED on
 };
 
@@ -158,6 +161,12 @@ gboolean sink_event(GstPad*, GstObject* parent, GstEvent* data) {
   return gst_pad_push_event(self->srcpad, event.release());
 }
 
+gboolean src_event(GstPad* pad, GstObject* parent, GstEvent* event) {
+  if (GST_EVENT_TYPE(event) == GST_EVENT_QOS)
+    if (const auto stream = stream_of(parent)) stream->receive_qos(event);
+  return gst_pad_event_default(pad, parent, event);
+}
+
 gboolean sink_query(GstPad* pad, GstObject* parent, GstQuery* query) {
   if (!GST_QUERY_IS_SERIALIZED(query)) return gst_pad_query_default(pad, parent, query);
   const auto stream = stream_of(parent);
@@ -179,6 +188,7 @@ gboolean src_query(GstPad* pad, GstObject* parent, GstQuery* query) {
 gboolean src_activate_mode(GstPad* pad, GstObject* parent, GstPadMode mode, gboolean active) {
   if (mode != GST_PAD_MODE_PUSH) return FALSE;
   const auto stream = stream_of(parent);
+  if (!stream) return !active;
   if (active) {
     stream->set_flushing(false);
     return start_task(pad);
@@ -190,7 +200,9 @@ gboolean src_activate_mode(GstPad* pad, GstObject* parent, GstPadMode mode, gboo
 gboolean sink_activate_mode(GstPad*, GstObject* parent, GstPadMode mode, gboolean active) {
   if (mode != GST_PAD_MODE_PUSH) return FALSE;
   // Whoever waits in chain must return before the pad can be deactivated.
-  if (!active) stream_of(parent)->set_flushing(true);
+  const auto stream = stream_of(parent);
+  if (!stream) return !active;
+  if (!active) stream->set_flushing(true);
   return TRUE;
 }
 
@@ -218,13 +230,24 @@ bool open_stream(GstPatchCoreDetect* self) {
   const Config config = self->priv->config;
   GST_OBJECT_UNLOCK(self);
   auto stream = std::make_shared<Stream>(GST_ELEMENT(self), self->sinkpad, self->srcpad, config);
-  if (!stream->session().open()) return false;
-  warn_without_threshold(self, stream->session().bank_info());
-  self->priv->latency = stream->session().latency();
+  const auto opening = std::make_shared<Opening>(GST_ELEMENT(self), stream);
   GST_OBJECT_LOCK(self);
-  self->priv->stream = std::move(stream);
+  self->priv->opening = opening;
   GST_OBJECT_UNLOCK(self);
-  return true;
+  const bool opened = opening->run();
+  if (opened) {
+    if (const auto scorer = stream->session().scorer()) warn_without_threshold(self, scorer->info);
+    self->priv->latency = stream->session().max_latency();
+    // An element that joins a pipeline has its clock before.
+    GstClock* clock = gst_element_get_clock(GST_ELEMENT(self));
+    stream->set_clock(clock);
+    gst_clear_object(&clock);
+  }
+  GST_OBJECT_LOCK(self);
+  self->priv->opening.reset();
+  if (opened) self->priv->stream = std::move(stream);
+  GST_OBJECT_UNLOCK(self);
+  return opened;
 }
 
 void drop_stream(GstPatchCoreDetect* self) {
@@ -237,6 +260,22 @@ void drop_stream(GstPatchCoreDetect* self) {
 }
 
 }  // namespace
+
+/// Who stops an element that is loading need not wait for that.
+static GstStateChangeReturn gst_patchcore_detect_set_state(GstElement* element, GstState state) {
+  if (state < GST_STATE_PAUSED) {
+    GST_OBJECT_LOCK(element);
+    const auto opening = GST_PATCHCORE_DETECT(element)->priv->opening;
+    GST_OBJECT_UNLOCK(element);
+    if (opening) opening->cancel();
+  }
+  return GST_ELEMENT_CLASS(gst_patchcore_detect_parent_class)->set_state(element, state);
+}
+
+static gboolean gst_patchcore_detect_set_clock(GstElement* element, GstClock* clock) {
+  if (const auto stream = stream_of(element)) stream->set_clock(clock);
+  return GST_ELEMENT_CLASS(gst_patchcore_detect_parent_class)->set_clock(element, clock);
+}
 
 static GstStateChangeReturn gst_patchcore_detect_change_state(GstElement* element,
                                                               GstStateChange transition) {
@@ -263,12 +302,16 @@ static void gst_patchcore_detect_set_property(GObject* object, guint id, const G
   Private* priv = GST_PATCHCORE_DETECT(object)->priv;
   GST_OBJECT_LOCK(object);
   const bool known = set_property(priv->config, priv->live, id, value);
+  const std::string location = priv->config.bank_location;
+  const auto stream = priv->stream;
   GST_OBJECT_UNLOCK(object);
   if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
+  if (stream && is_bank_location(id)) stream->session().set_bank_location(location);
 }
 
 static void gst_patchcore_detect_get_property(GObject* object, guint id, GValue* value,
                                               GParamSpec* spec) {
+  if (get_state(stream_of(object).get(), id, value)) return;
   Private* priv = GST_PATCHCORE_DETECT(object)->priv;
   GST_OBJECT_LOCK(object);
   const bool known = get_property(priv->config, priv->live, id, value);
@@ -291,7 +334,11 @@ static void gst_patchcore_detect_class_init(GstPatchCoreDetectClass* klass) {
   object_class->finalize = gst_patchcore_detect_finalize;
   install_properties(object_class);
 
+  install_actions(G_TYPE_FROM_CLASS(klass), stream_of);
+
+  element_class->set_state = gst_patchcore_detect_set_state;
   element_class->change_state = gst_patchcore_detect_change_state;
+  element_class->set_clock = gst_patchcore_detect_set_clock;
   gst_element_class_add_static_pad_template(element_class, &sink_template);
   gst_element_class_add_static_pad_template(element_class, &src_template);
   gst_element_class_set_static_metadata(
@@ -311,6 +358,7 @@ static void gst_patchcore_detect_init(GstPatchCoreDetect* self) {
   gst_element_add_pad(GST_ELEMENT(self), self->sinkpad);
 
   self->srcpad = gst_pad_new_from_static_template(&src_template, "src");
+  gst_pad_set_event_function(self->srcpad, src_event);
   gst_pad_set_query_function(self->srcpad, src_query);
   gst_pad_set_activatemode_function(self->srcpad, src_activate_mode);
   GST_PAD_SET_PROXY_CAPS(self->srcpad);

@@ -4,6 +4,10 @@
 #include <dlfcn.h>
 
 #include <mutex>
+#include <string>
+
+#include "libtorch.hpp"
+#include "unwinder.hpp"
 
 namespace gstpatchcore {
 namespace {
@@ -20,18 +24,29 @@ bool resolve(void* handle) {
   return true;
 }
 
+/// Empty, or the reason why not.
+std::string open_file() {
+  // dlopen and not GModule: the search must follow this plugin's own RUNPATH. Local: a program's
+  // other libraries shall not find LibTorch's symbols unless they ask for them.
+  const int flags = RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE;
+  void* handle = dlopen(PATCHCORE_LIBRARY, must_bind_deep() ? flags | RTLD_DEEPBIND : flags);
+  if (handle && resolve(handle)) return {};
+  const char* said = dlerror();
+  return std::string(PATCHCORE_LIBRARY ": ") + (said ? said : "can't be opened");
+}
+
 }  // namespace
 
 const Library* open_library(char** reason) {
   static std::mutex mutex;
   std::lock_guard lock(mutex);
   if (opened) return &functions;
-  // dlopen and not GModule: the search must follow this plugin's own RUNPATH.
-  void* handle = dlopen(PATCHCORE_LIBRARY, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-  opened = handle && resolve(handle);
+  std::string why = libtorch_conflict();
+  if (why.empty()) why = open_file();
+  if (why.empty()) why = libtorch_conflict();
+  opened = why.empty();
   if (opened) return &functions;
-  const char* said = dlerror();
-  *reason = g_strdup_printf("%s: %s", PATCHCORE_LIBRARY, said ? said : "can't be opened");
+  *reason = g_strdup(why.c_str());
   return nullptr;
 }
 

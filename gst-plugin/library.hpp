@@ -14,6 +14,9 @@
   F(patchcore_bank_save)               \
   F(patchcore_bank_unref)              \
   F(patchcore_bank_get_info)           \
+  F(patchcore_bank_get_id)             \
+  F(patchcore_bank_get_model)          \
+  F(patchcore_bank_extend)             \
   F(patchcore_preprocess_get_geometry) \
   F(patchcore_preprocess_resize)       \
   F(patchcore_fit_new)                 \
@@ -25,6 +28,7 @@
   F(patchcore_detector_unref)          \
   F(patchcore_detector_get_preprocess) \
   F(patchcore_result_clear)            \
+  F(patchcore_result_get_regions)      \
   F(patchcore_infer)
 
 namespace gstpatchcore {
@@ -38,7 +42,8 @@ struct Library {
 };
 
 /// Opens it, once a process; any thread. Returns nullptr and fills `reason` (of whom to tell: the
-/// file and what the loader said) where it can't be opened; a later call tries again.
+/// file and what the loader said) where it can't be opened, or where another LibTorch is in the
+/// process; a later call tries again.
 const Library* open_library(char** reason);
 
 /// The open library. Only after open_library() has succeeded.

@@ -36,6 +36,29 @@ void post_error(GstElement* element, const GError* error) {
                            nullptr, __FILE__, GST_FUNCTION, __LINE__);
 }
 
+void post_warning(GstElement* element, const GError* error, const char* consequence) {
+  const DomainCode as = translate(error);
+  gst_element_message_full(element, GST_MESSAGE_WARNING, as.domain, as.code,
+                           g_strdup_printf("%s %s", error->message, consequence), nullptr, __FILE__,
+                           GST_FUNCTION, __LINE__);
+}
+
+void post_fit(GstElement* element, guint64 frames, guint64 of) {
+  gst_element_post_message(
+      element,
+      gst_message_new_element(GST_OBJECT(element),
+                              gst_structure_new("patchcore-fit", "frames", G_TYPE_UINT64, frames,
+                                                "of", G_TYPE_UINT64, of, nullptr)));
+}
+
+void post_done(GstElement* element, const char* action, bool success) {
+  gst_element_post_message(
+      element,
+      gst_message_new_element(GST_OBJECT(element),
+                              gst_structure_new("patchcore-done", "action", G_TYPE_STRING, action,
+                                                "success", G_TYPE_BOOLEAN, success, nullptr)));
+}
+
 Progress::Progress(GstElement* element, const char* code, const char* text)
     : element_(element), code_(code) {
   post(GST_PROGRESS_TYPE_START, text);

@@ -8,6 +8,15 @@ namespace gstpatchcore {
 /// Posts an error of libpatchcore in the domain that GStreamer has for it.
 void post_error(GstElement* element, const GError* error);
 
+/// Posts an error of libpatchcore as a warning, since the element goes on. consequence: a sentence.
+void post_warning(GstElement* element, const GError* error, const char* consequence);
+
+/// patchcore-fit: so many frames are learned.
+void post_fit(GstElement* element, guint64 frames, guint64 of);
+
+/// patchcore-done: what an action signal asked for has come to its end.
+void post_done(GstElement* element, const char* action, bool success);
+
 /// Reports long work that ends without further frames: loading and building, and nothing else,
 /// since a PROGRESS START while a pipeline prerolls on frames makes gst-launch-1.0 wait for ever.
 /// Ends as an error unless complete() or cancel() was called.

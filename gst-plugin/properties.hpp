@@ -4,11 +4,19 @@
 #include <gst/gst.h>
 
 #include "config.hpp"
+#include "stream.hpp"
 
 namespace gstpatchcore {
 
 /// Installs the element's properties. Their ids are this file's own affair.
 void install_properties(GObjectClass* klass);
+
+/// Is this the one property that a session is told of?
+bool is_bank_location(guint id);
+
+/// Reads a property that tells what goes on: stream is nullptr where the element is in NULL or
+/// READY. False: it is none of these. Takes locks; the caller holds none.
+bool get_state(const Stream* stream, guint id, GValue* value);
 
 /// Set or read one property. The caller holds the object lock. False: no such id.
 bool set_property(Config& config, LiveConfig& live, guint id, const GValue* value);

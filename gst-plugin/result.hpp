@@ -4,28 +4,30 @@
 #include <gst/video/video.h>
 
 #include <string>
+#include <vector>
 
-#include "config.hpp"
 #include "framequeue.hpp"
+#include "timing.hpp"
 
 namespace gstpatchcore {
 
 /// Makes the process know GstPatchCoreMeta; once, from the plugin's init.
 void register_meta();
 
-/// What is told of one frame, in its metadata and in its message. docs/metadata.md lists the
-/// fields. camera_id: never empty.
-StructurePtr make_result(const Frame& frame, const PatchcoreBankInfo& bank, const LiveConfig& live,
-                         const std::string& camera_id);
+/// What is told of one frame, in its metadata and in its messages: one structure, or one for each
+/// region of interest. docs/metadata.md lists the fields.
+/// shown: the inspection whose scores they have, its own or for a stale frame an earlier one;
+/// nullptr: none. camera_id: never empty.
+std::vector<StructurePtr> make_results(FrameState state, const Inspection* shown,
+                                       const LiveConfig& live, const std::string& camera_id);
 
-/// Is this frame anomalous, or may it be since there is no threshold that says?
-bool shows_heatmap(const GstStructure* result);
+/// Is what this job looked at anomalous, or may it be since there is no threshold that says?
+bool is_marked(const Job& job, const Scorer& scorer, const LiveConfig& live);
 
-/// Puts a result behind those that a writable buffer already has.
-void attach_result(GstBuffer* buffer, const GstStructure* result);
+/// Puts results behind those that a writable buffer already has. Returns the index of the first.
+guint attach_results(GstBuffer* buffer, const std::vector<StructurePtr>& results);
 
-/// Posts a result as an element message "patchcore", with the times that level's message has.
-void post_result(GstElement* element, const GstSegment& segment, GstBuffer* buffer,
-                 const GstStructure* result);
+/// Posts a result as an element message "patchcore".
+void post_result(GstElement* element, const Moment& moment, const GstStructure* result);
 
 }  // namespace gstpatchcore

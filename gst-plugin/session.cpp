@@ -1,74 +1,80 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// How a session begins, and the way of the frames through it; sessionactions.cpp has the rest.
 #include "session.hpp"
 
 #include <glib/gstdio.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <system_error>
-#include <vector>
-
 #include "messages.hpp"
 
 namespace gstpatchcore {
-namespace {
-
-const char* or_null(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
-
-PatchcoreFitOptions fit_options(const Config& config) {
-  PatchcoreFitOptions options{};
-  options.preset = config.preset.c_str();
-  options.resize_width = config.input_size;
-  options.crop = config.crop;
-  options.coreset_ratio = config.coreset_ratio;
-  options.max_bank_size = config.max_bank_size;
-  options.seed = config.seed;
-  return options;
-}
-
-}  // namespace
 
 const PatchcorePreprocess* Purpose::preprocess() const {
-  if (detector) return library().patchcore_detector_get_preprocess(detector.get());
+  if (scorer) return library().patchcore_detector_get_preprocess(scorer->detector.get());
   return fit ? library().patchcore_fit_get_preprocess(fit.get()) : nullptr;
 }
 
 Session::Session(GstElement* element, Config config)
-    : element_(element), config_(std::move(config)) {}
+    : element_(element),
+      config_(std::move(config)),
+      history_(config_.history_bytes),
+      bank_location_(config_.bank_location),
+      goal_(config_.fit_frames) {}
 
 Session::~Session() {
   cancel();
-  if (builder_.joinable()) builder_.join();
+  worker_.end();
   g_object_unref(cancellable_);
 }
 
-bool Session::fail(const ErrorPtr& error) {
-  post_error(element_, error.get());
+// ---- beginning and end --------------------------------------------------------------------------
+
+bool Session::fail(const GError* error) {
+  // Who cancels knows, and isn't told.
+  if (!g_cancellable_is_cancelled(cancellable_)) post_error(element_, error);
   return false;
 }
 
-bool Session::open() {
+bool Session::learns_first() const {
   const bool exists = g_file_test(config_.bank_location.c_str(), G_FILE_TEST_EXISTS);
-  const bool detect = config_.mode == Mode::Detect || (config_.mode == Mode::Auto && exists);
-  if (!check_bank_location(/*for_writing=*/!detect)) return false;
+  return config_.mode == Mode::Fit || (config_.mode == Mode::Auto && !exists);
+}
+
+bool Session::open() {
+  if (!check_bank_location()) return false;
   Progress progress(element_, "load",
-                    detect ? "loading the bank and its network" : "loading the network");
-  if (!(detect ? open_for_detect() : open_for_fit())) return false;
-  engine_ = Engine::get(backbone_);
-  if (!warm_up()) return false;
+                    learns_first() ? "loading the network" : "loading the bank and its network");
+  ErrorPtr error;
+  if (!open_model(error.out())) {
+    if (g_cancellable_is_cancelled(cancellable_)) progress.cancel();
+    return fail(error.get());
+  }
   progress.complete("loaded");
   return true;
 }
 
+bool Session::open_model(GError** error) {
+  const bool learn = learns_first();
+  model_ = Model::open(config_, learn ? "" : config_.bank_location, cancellable_, error);
+  if (!model_) return false;
+  if (!learn) {
+    use(model_->scorer(), /*loaded=*/true);
+    return true;
+  }
+  fit_ = model_->make_fit(error);
+  phase_ = Phase::Learning;
+  return static_cast<bool>(fit_);
+}
+
 /// Told at once, and not when a fit of hours is to be saved.
-bool Session::check_bank_location(bool for_writing) {
+bool Session::check_bank_location() const {
   if (config_.bank_location.empty()) {
     GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS,
                       ("No bank: set bank-location to a file to read, or to write in mode=fit."),
                       (nullptr));
     return false;
   }
-  if (!for_writing) return true;
+  if (!learns_first()) return true;
   const char* file = config_.bank_location.c_str();
   const CharPtr folder(g_path_get_dirname(file));
   if (!g_file_test(folder.get(), G_FILE_TEST_IS_DIR))
@@ -77,98 +83,31 @@ bool Session::check_bank_location(bool for_writing) {
     errno = EISDIR;
   else if (g_access(folder.get(), W_OK) == 0)
     return true;
-  GST_ELEMENT_ERROR(
-      element_, RESOURCE, WRITE,
-      ("Can't write the bank \"%s\": %s.", config_.bank_location.c_str(), g_strerror(errno)),
-      (nullptr));
+  GST_ELEMENT_ERROR(element_, RESOURCE, WRITE,
+                    ("Can't write the bank \"%s\": %s.", file, g_strerror(errno)), (nullptr));
   return false;
-}
-
-bool Session::open_for_detect() {
-  const Library& lib = library();
-  ErrorPtr error;
-  bank_ = Bank(lib.patchcore_bank_load(config_.bank_location.c_str(), cancellable_, error.out()));
-  if (!bank_) return fail(error);
-  backbone_ = Backbone(lib.patchcore_backbone_get_for_bank(
-      bank_.get(), or_null(config_.weights_location), config_.device.c_str(),
-      config_.precision.c_str(), error.out()));
-  if (!backbone_) return fail(error);
-  detector_ = Detector(lib.patchcore_detector_new(backbone_.get(), bank_.get(), error.out()));
-  if (!detector_) return fail(error);
-  phase_ = Phase::Detecting;
-  return true;
-}
-
-bool Session::open_for_fit() {
-  const Library& lib = library();
-  ErrorPtr error;
-  const PatchcoreBackboneOptions options{config_.backbone.c_str(),
-                                         or_null(config_.weights_location), config_.device.c_str(),
-                                         config_.precision.c_str()};
-  backbone_ = Backbone(lib.patchcore_backbone_get(&options, error.out()));
-  if (!backbone_) return fail(error);
-  const PatchcoreFitOptions fit = fit_options(config_);
-  fit_ = Fit(lib.patchcore_fit_new(backbone_.get(), &fit, error.out()));
-  if (!fit_) return fail(error);
-  phase_ = Phase::Learning;
-  return true;
-}
-
-/// Runs full batches of an empty frame; the first allocates and tunes, the second is timed.
-bool Session::warm_up() {
-  const Library& lib = library();
-  ErrorPtr error;
-  PatchcoreGeometry g;
-  constexpr guint kWidth = 640, kHeight = 480;
-  // A fit would keep the frames: a second one takes them.
-  const PatchcoreFitOptions options = fit_options(config_);
-  const Fit scratch(fit_ ? lib.patchcore_fit_new(backbone_.get(), &options, error.out()) : nullptr);
-  const Purpose purpose{FrameState::None, detector_, scratch, false};
-  if (!lib.patchcore_preprocess_get_geometry(purpose.preprocess(), kWidth, kHeight, &g,
-                                             error.out()))
-    return fail(error);
-  const std::vector<guint8> empty(gsize{3} * g.width * g.height, 128);
-  for (int round = 0; round < 2; ++round) {
-    std::vector<PatchcoreRequest> requests(config_.batch_size);
-    for (auto& request : requests) request = {empty.data(), detector_.get(), scratch.get(), {}};
-    const gint64 start = g_get_monotonic_time();
-    const bool ok = lib.patchcore_infer(backbone_.get(), g.width, g.height, requests.data(),
-                                        config_.batch_size, error.out());
-    latency_ = 2 * static_cast<GstClockTime>(g_get_monotonic_time() - start) * GST_USECOND;
-    for (auto& request : requests) lib.patchcore_result_clear(&request.result);
-    if (!ok) return fail(error);
-  }
-  return true;
 }
 
 void Session::cancel() {
   g_cancellable_cancel(cancellable_);
+  worker_.stop();
   set_flushing(true);
 }
 
-PatchcoreBankInfo Session::bank_info() const {
-  std::lock_guard lock(mutex_);
-  PatchcoreBankInfo info{};
-  if (bank_) library().patchcore_bank_get_info(bank_.get(), &info);
-  return info;
+GstClockTime Session::max_latency() const {
+  return config_.max_latency ? config_.max_latency : 2 * model_->batch_time();
 }
 
-bool Session::admit(bool live, Purpose* purpose) {
-  std::unique_lock lock(mutex_);
-  const auto building = [&] { return phase_ == Phase::Full || phase_ == Phase::Building; };
-  if (!live && config_.mode == Mode::Auto)
-    changed_.wait(lock, [&] { return flushing_ || !building(); });
-  if (flushing_ || phase_ == Phase::Failed) return false;
-  if (phase_ == Phase::Detecting) {
-    *purpose = {FrameState::Scored, detector_, {}, false};
-  } else if (phase_ == Phase::Learning) {
-    const bool last = ++admitted_ >= config_.fit_frames;  // after a flush all may be in already
-    if (last) phase_ = Phase::Full;
-    *purpose = {FrameState::Learning, {}, fit_, last};
-  } else {
-    *purpose = {building() ? FrameState::Building : FrameState::None, {}, {}, false};
-  }
-  return true;
+std::shared_ptr<const Scorer> Session::scorer() const {
+  std::lock_guard lock(mutex_);
+  return scorer_;
+}
+
+// ---- the way of the frames ----------------------------------------------------------------------
+
+bool Session::detecting() const {
+  std::lock_guard lock(mutex_);
+  return phase_ == Phase::Detecting;
 }
 
 bool Session::failed() const {
@@ -176,36 +115,85 @@ bool Session::failed() const {
   return phase_ == Phase::Failed;
 }
 
-bool Session::start_build() {
-  try {
-    std::lock_guard lock(mutex_);
-    if (phase_ != Phase::Full && phase_ != Phase::Learning) return true;
-    phase_ = Phase::Building;
-    builder_ = std::thread([this] { build(); });
-    return true;
-  } catch (const std::system_error& error) {
-    GST_ELEMENT_ERROR(element_, RESOURCE, FAILED,
-                      ("There is no thread to build the bank in: %s.", error.what()), (nullptr));
-    set_phase(Phase::Failed);
-    return false;
+bool Session::admit(bool may_wait, Purpose* purpose) {
+  std::unique_lock lock(mutex_);
+  if (may_wait && config_.mode == Mode::Auto)
+    changed_.wait(lock, [&] { return flushing_ || !building(); });
+  if (flushing_ || phase_ == Phase::Failed) return false;
+  if (phase_ == Phase::Detecting) {
+    *purpose = {FrameState::Scored, scorer_, {}, nullptr};
+  } else if (phase_ == Phase::Learning) {
+    *purpose = {FrameState::Learning, nullptr, fit_, make_ticket()};
+    if (learned_ + pending_ >= goal_) phase_ = Phase::Full;
+  } else {
+    *purpose = {building() ? FrameState::Building : FrameState::None, nullptr, {}, nullptr};
   }
+  return true;
+}
+
+/// A frame that is flushed or skipped hands its ticket back without having been learned, and
+/// another one takes its place.
+std::shared_ptr<Ticket> Session::make_ticket() {
+  struct Returning : Ticket {
+    explicit Returning(std::weak_ptr<Session> to) : session(std::move(to)) {}
+    ~Returning() override {
+      if (const auto s = session.lock()) s->ticket_returned(learned);
+    }
+    std::weak_ptr<Session> session;
+  };
+  ++pending_;
+  return std::make_shared<Returning>(weak_from_this());
+}
+
+void Session::ticket_returned(bool learned) {
+  std::lock_guard lock(mutex_);
+  --pending_;
+  learned_ += learned;
+  if (phase_ == Phase::Full) build_when_all_are_in();
+  changed_.notify_all();
+}
+
+void Session::build_when_all_are_in() {
+  if (pending_ == 0) worker_.submit([this] { build_if_complete(); });
+}
+
+void Session::tell_learned() {
+  guint64 frames;
+  {
+    std::lock_guard lock(mutex_);
+    frames = ++told_;
+  }
+  // A hundred messages a fit at most.
+  const guint64 of = config_.fit_frames;
+  if (frames * 100 / of != (frames - 1) * 100 / of) post_fit(element_, frames, of);
 }
 
 bool Session::finish() {
-  if (!finish_learning()) return false;
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return flushing_ || phase_ != Phase::Building; });
+  // A fit that was full learns again where frames of it were skipped.
+  while (!flushing_ && (phase_ == Phase::Learning || building())) {
+    const bool learning = phase_ == Phase::Learning;
+    // Frames that left before they were learned are waited for.
+    changed_.wait(lock, [&] {
+      return flushing_ || (learning ? pending_ == 0 || phase_ != Phase::Learning : !building());
+    });
+    if (!flushing_ && phase_ == Phase::Learning && pending_ == 0) end_gathering(lock);
+  }
   return !flushing_ && phase_ != Phase::Failed;
 }
 
-bool Session::finish_learning() {
-  guint64 frames = 0;
-  {
-    std::lock_guard lock(mutex_);
-    if (phase_ != Phase::Learning) return true;
-    frames = library().patchcore_fit_get_frames(fit_.get());
-    if (frames == 0) phase_ = Phase::Failed;
-  }
+/// At EOS. Lets go of the lock while it tells the bus.
+void Session::end_gathering(std::unique_lock<std::mutex>& lock) {
+  const guint64 frames = learned_;
+  phase_ = frames > 0 ? Phase::Full : Phase::Failed;
+  goal_ = 1;
+  lock.unlock();
+  check_gathered(frames);
+  lock.lock();
+  if (phase_ == Phase::Full) build_when_all_are_in();
+}
+
+bool Session::check_gathered(guint64 frames) {
   if (frames == 0) {
     GST_ELEMENT_ERROR(element_, STREAM, FAILED,
                       ("The stream ended before there was a frame to make a bank of; \"%s\" was "
@@ -220,62 +208,77 @@ bool Session::finish_learning() {
                          "made of these.",
                          frames, config_.fit_frames),
                         (nullptr));
-  return start_build();
+  return true;
 }
 
 void Session::set_flushing(bool flushing) {
   std::lock_guard lock(mutex_);
   flushing_ = flushing;
-  if (!flushing && phase_ == Phase::Full) phase_ = Phase::Learning;
-  if (!flushing && phase_ == Phase::Learning)
-    admitted_ = static_cast<guint>(library().patchcore_fit_get_frames(fit_.get()));
   changed_.notify_all();
 }
 
-void Session::set_phase(Phase phase) {
-  std::lock_guard lock(mutex_);
+void Session::change(Phase phase) {
   phase_ = phase;
   changed_.notify_all();
 }
 
-void Session::build() {
-  Bank bank;
-  if (!build_and_save(&bank)) return set_phase(Phase::Failed);
-  ErrorPtr error;
-  Detector detector;
-  if (config_.mode == Mode::Auto) {
-    detector = Detector(library().patchcore_detector_new(backbone_.get(), bank.get(), error.out()));
-    if (!detector) {
-      fail(error);
-      return set_phase(Phase::Failed);
-    }
-  }
+// ---- building, in the worker's thread -----------------------------------------------------------
+
+void Session::build_if_complete() {
   {
     std::lock_guard lock(mutex_);
-    bank_ = bank;
-    detector_ = detector;
-    fit_.reset();  // its frames take more memory than all the rest
+    if (phase_ != Phase::Full || pending_ > 0) return;
+    // Some were flushed or skipped: more are wanted.
+    if (learned_ < goal_) return change(Phase::Learning);
+    change(Phase::Building);
   }
-  set_phase(detector ? Phase::Detecting : Phase::Done);
+  const bool ok = build();
+  bool asked;
+  {
+    std::lock_guard lock(mutex_);
+    asked = std::exchange(fit_asked_, false);
+    if (!ok) change(Phase::Failed);
+  }
+  if (asked) post_done(element_, "finish-fit", ok);
 }
 
-bool Session::build_and_save(Bank* bank) {
+bool Session::build() {
+  std::string location;
+  {
+    std::lock_guard lock(mutex_);
+    location = bank_location_;
+  }
+  const Bank bank = build_and_save(location);
+  if (!bank) return false;
+  std::shared_ptr<const Scorer> scorer;
+  if (config_.mode == Mode::Auto) {
+    ErrorPtr error;
+    scorer = model_->make_scorer(bank, location, error.out());
+    if (!scorer) return fail(error.get());
+    use(scorer, /*loaded=*/true);
+    return true;
+  }
+  std::lock_guard lock(mutex_);
+  bank_ = bank;
+  fit_.reset();  // its frames take more memory than all the rest
+  change(Phase::Done);
+  return true;
+}
+
+Bank Session::build_and_save(const std::string& location) {
   const Library& lib = library();
   Progress progress(element_, "build", "building the bank");
   ErrorPtr error;
-  *bank = Bank(lib.patchcore_fit_build(
+  Bank bank(lib.patchcore_fit_build(
       fit_.get(), [](gdouble f, gpointer p) { static_cast<Progress*>(p)->advance(f); }, &progress,
       cancellable_, error.out()));
-  if (*bank && lib.patchcore_bank_save(bank->get(), config_.bank_location.c_str(), cancellable_,
-                                       error.out())) {
+  if (bank && lib.patchcore_bank_save(bank.get(), location.c_str(), cancellable_, error.out())) {
     progress.complete("bank built and saved");
-    return true;
+    return bank;
   }
-  if (error.is(PATCHCORE_ERROR_CANCELLED)) {
-    progress.cancel();
-    return false;
-  }
-  return fail(error);
+  if (error.is(PATCHCORE_ERROR_CANCELLED)) progress.cancel();
+  fail(error.get());
+  return {};
 }
 
 }  // namespace gstpatchcore

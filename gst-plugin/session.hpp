@@ -1,99 +1,134 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <mutex>
-#include <thread>
 
-#include "config.hpp"
 #include "framequeue.hpp"
-#include "handles.hpp"
+#include "history.hpp"
+#include "model.hpp"
+#include "worker.hpp"
 
 namespace gstpatchcore {
 
 /// What a frame is for, decided when it comes in.
 struct Purpose {
   FrameState state = FrameState::None;
-  Detector detector;  ///< one of the two where there is something to infer
+  std::shared_ptr<const Scorer> scorer;  ///< one of the two where there is something to infer
   Fit fit;
-  bool last_of_fit = false;
+  std::shared_ptr<Ticket>
+      ticket;  ///< of the fit: to be kept until its patches are in, or never will
 
   /// How its frame is to be prepared; nullptr: not at all.
   const PatchcorePreprocess* preprocess() const;
 };
 
 /// What an element does with its frames between READY and the next READY: learns a bank, scores
-/// with one, or the one and then the other. Loading happens in open(), building in a thread of its
-/// own; both tell the bus.
-class Session {
+/// with one, or the one and then the other. Loading happens in open(); what takes long later on
+/// (building, saving, another bank) in a thread of its own, one thing at a time. Both tell the bus.
+class Session : public std::enable_shared_from_this<Session> {
  public:
   Session(GstElement* element, Config config);
   ~Session();
 
-  /// Loads the network and, where there is one, the bank; then runs a batch, so that the first
-  /// frame finds everything warm. False: an error was posted.
+  /// Loads the network and, where there is one, the bank. False: an error was posted, or cancel()
+  /// was called.
   bool open();
 
-  /// From another thread: a build or a save ends within 200 ms, unfinished.
+  /// From any thread, for good: what runs ends within 200 ms, unfinished.
   void cancel();
 
-  const std::shared_ptr<Engine>& engine() const { return engine_; }
   const Config& config() const { return config_; }
+  const std::shared_ptr<Engine>& engine() const { return model_->engine(); }
+  /// The property max-latency, or its default.
+  GstClockTime max_latency() const;
 
-  /// Twice the time that a full batch took when it was warm.
-  GstClockTime latency() const { return latency_; }
+  /// The bank that scores; nullptr: none.
+  std::shared_ptr<const Scorer> scorer() const;
 
-  /// The bank that scores. Thresholds are zero where there is none.
-  PatchcoreBankInfo bank_info() const;
+  // The way of the frames.
 
-  /// Sink side, once a frame: what is it for? While a bank is built a live stream's frames pass and
-  /// others wait, so that none of them goes unscored. False: flushing, or failed().
-  bool admit(bool live, Purpose* purpose);
-
+  /// Sink side, once a frame that is due: what is it for? While a bank is built, frames that
+  /// `may_wait` do so that none of them goes unscored, the others pass. False: flushing, or
+  /// failed().
+  bool admit(bool may_wait, Purpose* purpose);
+  /// Is there a bank, so that a frame that isn't due can be shown with the last result?
+  bool detecting() const;
   /// Fitting or building failed, and an error was posted: nothing is admitted any more.
   bool failed() const;
-
-  /// Src side: the last frame of the fit is done, its patches are in. False: an error was posted.
-  bool start_build();
+  /// Src side: a frame has been learned.
+  void tell_learned();
+  /// Src side: patches above the threshold, for add_normal().
+  History& history() { return history_; }
 
   /// Src side, at EOS: builds what was gathered and waits for a build that runs. False: flushing,
   /// or an error was posted.
   bool finish();
 
-  /// Ends and forbids waits, or allows them again. Frames of the fit that were dropped between the
-  /// pads are waited for anew.
+  /// Ends and forbids waits, or allows them again.
   void set_flushing(bool flushing);
+
+  // What an application asks for. True: accepted; patchcore-done tells when it is done. Any thread.
+
+  /// The property bank-location was set: while scoring the bank there takes over between two
+  /// batches, and if it can't be used a warning says so and the old one stays; while learning it is
+  /// where the bank will be written.
+  void set_bank_location(const std::string& location);
+  bool finish_fit();
+  bool save_bank(const std::string& location);
+  bool reset();
+  bool add_normal(GstClockTime from, GstClockTime to);
 
  private:
   enum class Phase { Learning, Full, Building, Detecting, Done, Failed };
 
-  bool open_for_detect();
-  bool open_for_fit();
-  bool warm_up();
-  bool fail(const ErrorPtr& error);
-  bool check_bank_location(bool for_writing);
-  bool finish_learning();
-  void build();
-  bool build_and_save(Bank* bank);
-  void set_phase(Phase phase);
+  bool open_model(GError** error);
+  bool learns_first() const;
+  bool check_bank_location() const;
+  bool fail(const GError* error);
+
+  // With the lock held.
+  bool building() const { return phase_ == Phase::Full || phase_ == Phase::Building; }
+  std::shared_ptr<Ticket> make_ticket();
+  void end_gathering(std::unique_lock<std::mutex>& lock);
+  void build_when_all_are_in();
+  void change(Phase phase);
+
+  bool check_gathered(guint64 frames);
+  void ticket_returned(bool learned);
+
+  // In the worker's thread.
+  void build_if_complete();
+  bool build();
+  Bank build_and_save(const std::string& location);
+  void use(std::shared_ptr<const Scorer> scorer, bool loaded);
+  void swap_bank(const std::string& location);
+  void save(const Bank& bank, const std::string& location);
+  void start_over();
+  void extend(const std::vector<KeptPatches>& kept);
 
   GstElement* const element_;
   const Config config_;
-  Backbone backbone_;
-  std::shared_ptr<Engine> engine_;
-  GstClockTime latency_ = 0;
-
+  std::shared_ptr<const Model> model_;
   GCancellable* const cancellable_ = g_cancellable_new();
+  History history_;
+
   mutable std::mutex mutex_;  ///< guards what follows
   std::condition_variable changed_;
+  std::string bank_location_;
   Phase phase_ = Phase::Done;
   bool flushing_ = false;
-  guint admitted_ = 0;  ///< frames given to the fit
-  Fit fit_;             ///< until its bank is built
-  Detector detector_;   ///< while Detecting
-  Bank bank_;           ///< of detector_
-  std::thread builder_;
+  guint64 pending_ = 0;                   ///< frames on their way into the fit
+  guint64 learned_ = 0;                   ///< frames in it
+  guint64 goal_ = 0;                      ///< frames to learn
+  guint64 told_ = 0;                      ///< frames that have left as learned
+  bool fit_asked_ = false;                ///< by finish_fit(), which is to be told of the end
+  Fit fit_;                               ///< until its bank is built
+  Bank bank_;                             ///< the newest
+  std::shared_ptr<const Scorer> scorer_;  ///< of bank_, while Detecting
+  std::shared_ptr<const Scorer> loaded_;  ///< scorer_ before add_normal()
+
+  Worker worker_;  ///< last, so that it ends first
 };
 
 }  // namespace gstpatchcore

@@ -1,19 +1,50 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "stream.hpp"
 
+#include <algorithm>
+#include <cmath>
+
 #include "messages.hpp"
-#include "overlay.hpp"
+#include "regionsofinterest.hpp"
+#include "verdict.hpp"
 
 namespace gstpatchcore {
+namespace {
+
+constexpr const char* kTrigger = "patchcore-trigger";
+constexpr gint kUnknownFps = 60;
+constexpr gint kMostFps = 240;  ///< more is a time base that was taken for a rate
+
+bool is_corrupted(GstBuffer* buffer) {
+  return GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_CORRUPTED) ||
+         GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_GAP);
+}
+
+const GError* error_of(const Inspection& inspection) {
+  for (const auto& job : inspection.jobs)
+    if (job->error) return job->error.get();
+  return nullptr;
+}
+
+/// The frames that a stream brings in this time.
+guint frames_in(GstClockTime time, const GstVideoInfo& info) {
+  const bool known = GST_VIDEO_INFO_FPS_N(&info) > 0 &&
+                     GST_VIDEO_INFO_FPS_N(&info) / GST_VIDEO_INFO_FPS_D(&info) <= kMostFps;
+  return static_cast<guint>(
+      gst_util_uint64_scale_ceil(time, known ? GST_VIDEO_INFO_FPS_N(&info) : kUnknownFps,
+                                 GST_SECOND * (known ? GST_VIDEO_INFO_FPS_D(&info) : 1)));
+}
+
+}  // namespace
 
 Stream::Stream(GstElement* element, GstPad* sinkpad, GstPad* srcpad, Config config)
     : element_(element),
       sinkpad_(sinkpad),
       srcpad_(srcpad),
-      session_(element, config),
-      queue_(std::make_shared<FrameQueue>(config.queue_length())) {
+      session_(std::make_shared<Session>(element, std::move(config))),
+      queue_(std::make_shared<FrameQueue>()),
+      reporter_(element, *session_) {
   gst_segment_init(&input_segment_, GST_FORMAT_UNDEFINED);
-  gst_segment_init(&segment_, GST_FORMAT_UNDEFINED);
 }
 
 GstFlowReturn Stream::fail(const GError* error) {
@@ -32,34 +63,92 @@ GstFlowReturn Stream::stopped() const {
 GstFlowReturn Stream::receive(BufferPtr buffer, const LiveConfig& live) {
   if (const GstFlowReturn flow = flow_; flow != GST_FLOW_OK) return flow;
   if (!preparer_) return GST_FLOW_NOT_NEGOTIATED;
-  // Packet loss must neither poison a bank nor raise an alarm.
-  const bool broken = GST_BUFFER_FLAG_IS_SET(buffer.get(), GST_BUFFER_FLAG_CORRUPTED) ||
-                      GST_BUFFER_FLAG_IS_SET(buffer.get(), GST_BUFFER_FLAG_GAP);
+  if (!realtime_known_) find_out_realtime();
+  auto frame = std::make_unique<Frame>();
+  frame->arrival = g_get_monotonic_time();
+  if (const GstClockTime now = queue_->now(); realtime_ && GST_CLOCK_TIME_IS_VALID(now))
+    frame->deadline = now + session_->max_latency();
+  frame->corrupted = is_corrupted(buffer.get());
+  frame->buffer = std::move(buffer);
+  frame->live = live;
+
   Purpose purpose;
-  if (!broken && !session_.admit(upstream_is_live(), &purpose))
-    return session_.failed() ? GST_FLOW_ERROR : stopped();
-  std::shared_ptr<Job> job;
-  if (purpose.preprocess()) {
-    ErrorPtr error;
-    job = make_job(buffer.get(), purpose, error.out());
-    if (!job) return fail(error.get());
-  }
+  if (!decide(*frame, &purpose)) return session_->failed() ? GST_FLOW_ERROR : stopped();
+  frame->state = purpose.state;
+  ErrorPtr error;
+  if (purpose.preprocess() && !prepare(*frame, purpose, error.out())) return fail(error.get());
   if (!queue_->wait_for_room()) return stopped();
   // First the engine, so that a frame which the src side sees is always on its way to be done.
-  if (job) session_.engine()->submit(job, queue_);
-  auto frame = std::make_unique<Frame>(
-      Frame{std::move(buffer), purpose.state, std::move(job), purpose.last_of_fit, live});
+  if (frame->inspection) submit(frame->inspection);
   if (!queue_->push({std::move(frame), nullptr, nullptr})) return stopped();
   return flow_;
 }
 
-std::shared_ptr<Job> Stream::make_job(GstBuffer* buffer, const Purpose& purpose, GError** error) {
-  auto job = preparer_->prepare(buffer, purpose.preprocess(), error);
-  if (!job) return nullptr;
-  job->detector = purpose.detector;
-  job->fit = purpose.fit;
-  job->batch_size = session_.config().batch_size;
-  return job;
+/// What is to be done with a frame. False: flushing, or the session has failed.
+bool Stream::decide(const Frame& frame, Purpose* purpose) {
+  // Packet loss must neither poison a bank nor raise an alarm.
+  if (frame.corrupted) return true;
+  if (is_due(frame.live)) return session_->admit(/*may_wait=*/!realtime_, purpose);
+  if (session_->detecting()) purpose->state = FrameState::Stale;
+  return true;
+}
+
+bool Stream::is_due(const LiveConfig& live) {
+  const guint interval = live.inference_interval;
+  if (interval > 0) until_due_ = std::min(until_due_, interval - 1);
+  const bool due = std::exchange(triggered_, false) || (interval > 0 && until_due_ == 0);
+  if (due)
+    until_due_ = interval > 0 ? interval - 1 : 0;
+  else if (until_due_ > 0)
+    --until_due_;
+  return due;
+}
+
+/// Makes the frame's inspection. False: *error is set.
+bool Stream::prepare(Frame& frame, const Purpose& purpose, GError** error) {
+  auto inspection = std::make_shared<Inspection>();
+  inspection->scorer = purpose.scorer;
+  inspection->ticket = purpose.ticket;
+  std::vector<Region> regions(1);
+  if (session_->config().inference_region == InferenceRegion::Roi) {
+    inspection->rois =
+        regions_of_interest(frame.buffer.get(), preparer_->info(), session_->config().roi_type);
+    regions.clear();
+    for (const RegionOfInterest& roi : inspection->rois) regions.push_back(roi.region);
+  }
+  if (regions.empty()) {
+    frame.state = FrameState::None;
+    return true;
+  }
+  inspection->jobs = preparer_->prepare(frame.buffer.get(), purpose.preprocess(), regions, error);
+  if (inspection->jobs.empty()) return false;
+  for (auto& job : inspection->jobs) address(*job, frame, purpose);
+  frame.inspection = std::move(inspection);
+  return true;
+}
+
+/// Fills in who wants the job, and until when.
+void Stream::address(Job& job, const Frame& frame, const Purpose& purpose) {
+  job.fit = purpose.fit;
+  job.batch_size = session_->config().batch_size;
+  job.deadline = frame.deadline;
+  if (input_segment_.format == GST_FORMAT_TIME)
+    job.running_time = gst_segment_to_running_time(&input_segment_, GST_FORMAT_TIME,
+                                                   GST_BUFFER_PTS(frame.buffer.get()));
+  if (!purpose.scorer) return;
+  job.detector = purpose.scorer->detector;
+  const PatchcoreBankInfo& bank = purpose.scorer->info;
+  job.keep_above = Verdict(bank, frame.live).raw_threshold();
+  if (bank.calibrated) job.keep_above = std::min(job.keep_above, bank.pixel_threshold);
+  job.keep_patches = session_->history().enabled() && std::isfinite(job.keep_above);
+}
+
+void Stream::submit(const std::shared_ptr<Inspection>& inspection) {
+  inspection->open = inspection->jobs.size();
+  for (auto& job : inspection->jobs) {
+    job->inspection = inspection.get();
+    session_->engine()->submit({inspection, job.get()}, queue_);
+  }
 }
 
 GstClockTime Stream::stream_time(GstBuffer* buffer) const {
@@ -68,21 +157,34 @@ GstClockTime Stream::stream_time(GstBuffer* buffer) const {
 }
 
 bool Stream::upstream_is_live() {
-  if (live_known_) return live_;
   GstQuery* query = gst_query_new_latency();
   gboolean live = FALSE;
   if (gst_pad_peer_query(sinkpad_, query)) gst_query_parse_latency(query, &live, nullptr, nullptr);
   gst_query_unref(query);
-  live_known_ = true;
-  live_ = live;
-  return live_;
+  return live;
+}
+
+/// At the caps and again at the first frame, since there are sources that don't know before.
+void Stream::find_out_realtime() {
+  const Config& config = session_->config();
+  const bool realtime =
+      config.realtime == Realtime::Yes || (config.realtime == Realtime::Auto && upstream_is_live());
+  realtime_ = realtime;
+  realtime_known_ = true;
+  held_ = realtime ? frames_in(session_->max_latency(), preparer_->info()) + config.batch_size
+                   : config.queue_length();
+  queue_->set_max_frames(held_);
 }
 
 bool Stream::set_input_caps(GstCaps* caps) {
   GstVideoInfo info;
   preparer_.reset();
   if (gst_video_info_from_caps(&info, caps)) preparer_ = std::make_unique<FramePreparer>(info);
-  if (preparer_ && preparer_->usable()) return true;
+  if (preparer_ && preparer_->usable()) {
+    find_out_realtime();
+    realtime_known_ = false;
+    return true;
+  }
   preparer_.reset();
   GST_ELEMENT_ERROR(element_, STREAM, FORMAT, ("These caps can't be read as video."),
                     ("%" GST_PTR_FORMAT, caps));
@@ -97,6 +199,7 @@ bool Stream::receive_serialized(EventPtr event) {
     if (!set_input_caps(caps)) return false;
   }
   if (type == GST_EVENT_SEGMENT) gst_event_copy_segment(event.get(), &input_segment_);
+  if (gst_event_has_name(event.get(), kTrigger)) triggered_ = true;
   if (type == GST_EVENT_STREAM_START || type == GST_EVENT_SEGMENT) {
     // Another stream, or another part of it, that downstream may want.
     auto ended = GST_FLOW_EOS;
@@ -115,6 +218,18 @@ bool Stream::receive_serialized(GstQuery* query) {
   return queue_->ask(query, &answer) && answer;
 }
 
+// ---- any thread ---------------------------------------------------------------------------------
+
+/// As GstBaseTransform reckons it.
+void Stream::receive_qos(GstEvent* event) {
+  GstClockTimeDiff late;
+  GstClockTime time;
+  gst_event_parse_qos(event, nullptr, nullptr, &late, &time);
+  if (!GST_CLOCK_TIME_IS_VALID(time)) return;
+  const auto earliest = static_cast<GstClockTimeDiff>(time) + late;
+  queue_->set_earliest(earliest > 0 ? static_cast<GstClockTime>(earliest) : 0);
+}
+
 void Stream::set_flushing(bool flushing) {
   std::lock_guard lock(flushing_mutex_);
   if (flushing) return stop(GST_FLOW_FLUSHING);
@@ -122,8 +237,9 @@ void Stream::set_flushing(bool flushing) {
   flow_ = GST_FLOW_OK;
   eos_received_ = false;
   discarding_ = false;
-  live_known_ = false;
-  session_.set_flushing(false);
+  forget_ = true;
+  session_->history().clear();  // running time begins anew
+  session_->set_flushing(false);
   queue_->set_flushing(false);
 }
 
@@ -132,14 +248,14 @@ void Stream::close() {
   closed_ = true;
   // In this order: a build that is cancelled must not let the EOS go that waits for it.
   stop(GST_FLOW_FLUSHING);
-  session_.cancel();
+  session_->cancel();
 }
 
 void Stream::stop(GstFlowReturn flow) {
   flow_ = flow;
   queue_->set_flushing(true);
-  session_.set_flushing(true);
-  session_.engine()->withdraw(*queue_);
+  session_->set_flushing(true);
+  session_->engine()->withdraw(*queue_);
 }
 
 // ---- src side -----------------------------------------------------------------------------------
@@ -150,11 +266,14 @@ GstFlowReturn Stream::send(Item item) {
 }
 
 GstFlowReturn Stream::send(Frame frame) {
-  if (frame.job && frame.job->error) return fail(frame.job->error.get());
-  const bool last_of_fit = frame.last_of_fit;
-  if (last_of_fit && !session_.start_build()) return GST_FLOW_ERROR;
+  if (forget_.exchange(false)) reporter_.reset();
+  auto late = queue_->take_late();
+  for (const auto& done : {frame.finished ? frame.inspection : nullptr, late})
+    if (const GError* error = done ? error_of(*done) : nullptr) return fail(error);
   if (discarding_) return GST_FLOW_OK;
-  const GstFlowReturn flow = gst_pad_push(srcpad_, annotated(frame).release());
+  BufferPtr buffer = reporter_.report(frame, std::move(late));
+  statistics_.count(frame);
+  const GstFlowReturn flow = gst_pad_push(srcpad_, buffer.release());
   if (flow != GST_FLOW_EOS) return flow;
   // Downstream has enough; the next chain says so, and the EOS that follows is still to pass.
   flow_ = GST_FLOW_EOS;
@@ -162,72 +281,43 @@ GstFlowReturn Stream::send(Frame frame) {
   return GST_FLOW_OK;
 }
 
-BufferPtr Stream::annotated(Frame& frame) {
-  const LiveConfig& live = frame.live;
-  const PatchcoreBankInfo bank = session_.bank_info();
-  const std::string& camera = live.camera_id.empty() ? stream_id_ : live.camera_id;
-  const StructurePtr result = make_result(frame, bank, live, camera);
-  BufferPtr buffer(gst_buffer_make_writable(frame.buffer.release()));
-  if (frame.state == FrameState::Scored && live.overlay == Overlay::Heatmap &&
-      shows_heatmap(result.get()))
-    blend_heatmap(buffer.get(), info_, *frame.job, bank, live.opacity);
-  attach_result(buffer.get(), result.get());
-  if (live.post_messages && frame.state != FrameState::None)
-    post_result(element_, segment_, buffer.get(), result.get());
-  return buffer;
-}
-
-void Stream::note(GstEvent* event) {
-  switch (GST_EVENT_TYPE(event)) {
-    case GST_EVENT_STREAM_START: {
-      const gchar* id;
-      gst_event_parse_stream_start(event, &id);
-      stream_id_ = id;
-      discarding_ = false;
-      break;
-    }
-    case GST_EVENT_CAPS: {
-      GstCaps* caps;
-      gst_event_parse_caps(event, &caps);
-      gst_video_info_from_caps(&info_, caps);
-      break;
-    }
-    case GST_EVENT_SEGMENT:
-      gst_event_copy_segment(event, &segment_);
-      discarding_ = false;
-      break;
-    default: break;
-  }
-}
-
 GstFlowReturn Stream::send(EventPtr event) {
-  note(event.get());
-  const bool eos = GST_EVENT_TYPE(event.get()) == GST_EVENT_EOS;
+  const GstEventType type = GST_EVENT_TYPE(event.get());
+  reporter_.note(event.get());
+  if (type == GST_EVENT_STREAM_START || type == GST_EVENT_SEGMENT) discarding_ = false;
   // A bank is built before EOS leaves, since an application stops the pipeline when it sees it.
-  if (eos && !session_.finish() && queue_->flushing()) return GST_FLOW_FLUSHING;
+  if (type == GST_EVENT_EOS && !session_->finish() && queue_->flushing()) return GST_FLOW_FLUSHING;
   gst_pad_push_event(srcpad_, event.release());
   return GST_FLOW_OK;
 }
 
 GstFlowReturn Stream::send(GstQuery* query) {
   const bool ok = gst_pad_peer_query(srcpad_, query);
-  if (GST_QUERY_TYPE(query) == GST_QUERY_ALLOCATION) {
-    // Frames are held here: a pool that doesn't know of them would run dry.
-    const guint held = session_.config().queue_length();
-    for (guint i = 0; i < gst_query_get_n_allocation_pools(query); ++i) {
-      GstBufferPool* pool;
-      guint size, min, max;
-      gst_query_parse_nth_allocation_pool(query, i, &pool, &size, &min, &max);
-      gst_query_set_nth_allocation_pool(query, i, pool, size, min + held, max ? max + held : 0);
-      if (pool) gst_object_unref(pool);
-    }
-    // A crop that is only noted on the buffer would have to be read here.
-    guint index;
-    while (gst_query_find_allocation_meta(query, GST_VIDEO_CROP_META_API_TYPE, &index))
-      gst_query_remove_nth_allocation_meta(query, index);
-  }
+  if (GST_QUERY_TYPE(query) == GST_QUERY_ALLOCATION) tell_held_frames(query);
   queue_->answer(ok);
   return GST_FLOW_OK;
+}
+
+/// Frames are held here: a pool that doesn't know of them would run dry.
+void Stream::tell_held_frames(GstQuery* query) const {
+  const guint held = held_;
+  const guint pools = gst_query_get_n_allocation_pools(query);
+  for (guint i = 0; i < pools; ++i) {
+    GstBufferPool* pool;
+    guint size, min, max;
+    gst_query_parse_nth_allocation_pool(query, i, &pool, &size, &min, &max);
+    gst_query_set_nth_allocation_pool(query, i, pool, size, min + held, max ? max + held : 0);
+    if (pool) gst_object_unref(pool);
+  }
+  GstCaps* caps = nullptr;
+  GstVideoInfo info;
+  gst_query_parse_allocation(query, &caps, nullptr);
+  if (pools == 0 && caps && gst_video_info_from_caps(&info, caps))
+    gst_query_add_allocation_pool(query, nullptr, static_cast<guint>(info.size), held, 0);
+  // A crop that is only noted on the buffer would have to be read here.
+  guint index;
+  while (gst_query_find_allocation_meta(query, GST_VIDEO_CROP_META_API_TYPE, &index))
+    gst_query_remove_nth_allocation_meta(query, index);
 }
 
 }  // namespace gstpatchcore

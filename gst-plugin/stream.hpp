@@ -2,8 +2,9 @@
 #pragma once
 
 #include "framepreparer.hpp"
-#include "result.hpp"
+#include "reporter.hpp"
 #include "session.hpp"
+#include "statistics.hpp"
 
 namespace gstpatchcore {
 
@@ -14,7 +15,8 @@ class Stream {
  public:
   Stream(GstElement* element, GstPad* sinkpad, GstPad* srcpad, Config config);
 
-  Session& session() { return session_; }
+  Session& session() const { return *session_; }
+  const Statistics& statistics() const { return statistics_; }
 
   // Sink side.
   /// live: what the frame is to be shown with.
@@ -24,6 +26,14 @@ class Stream {
   GstClockTime stream_time(GstBuffer* buffer) const;
   bool receive_serialized(EventPtr event);
   bool receive_serialized(GstQuery* query);
+
+  // Any thread.
+  /// The pipeline's clock, or nullptr.
+  void set_clock(GstClock* clock) { queue_->set_clock(clock); }
+  /// Downstream tells of frames that came too late.
+  void receive_qos(GstEvent* event);
+  /// What was found so far counts no more.
+  void forget() { forget_ = true; }
 
   /// Flushing: whoever waits returns, what is queued goes. Not flushing: from the beginning.
   void set_flushing(bool flushing);
@@ -48,34 +58,42 @@ class Stream {
   GstFlowReturn stopped() const;
   bool set_input_caps(GstCaps* caps);
   bool upstream_is_live();
-  std::shared_ptr<Job> make_job(GstBuffer* buffer, const Purpose& purpose, GError** error);
+  void find_out_realtime();
+  bool is_due(const LiveConfig& live);
+  bool decide(const Frame& frame, Purpose* purpose);
+  bool prepare(Frame& frame, const Purpose& purpose, GError** error);
+  void address(Job& job, const Frame& frame, const Purpose& purpose);
+  void submit(const std::shared_ptr<Inspection>& inspection);
 
   GstFlowReturn send(Frame frame);
   GstFlowReturn send(EventPtr event);
   GstFlowReturn send(GstQuery* query);
-  BufferPtr annotated(Frame& frame);
-  void note(GstEvent* event);
+  void tell_held_frames(GstQuery* query) const;
 
   GstElement* const element_;
   GstPad* const sinkpad_;
   GstPad* const srcpad_;
-  Session session_;
+  const std::shared_ptr<Session> session_;
   const std::shared_ptr<FrameQueue> queue_;
+  Statistics statistics_;
   std::atomic<GstFlowReturn> flow_{GST_FLOW_OK};
   std::atomic<bool> eos_received_{false};
+  std::atomic<bool> realtime_{false};  ///< frames leave at their deadline
+  std::atomic<guint> held_{1};         ///< frames that may be in the queue
+  std::atomic<bool> forget_{false};
   std::mutex flushing_mutex_;  ///< orders set_flushing() and close()
   bool closed_ = false;
 
   // The sink pad's thread alone:
   std::unique_ptr<FramePreparer> preparer_;
   GstSegment input_segment_;
-  bool live_known_ = false, live_ = false;
+  bool realtime_known_ = false;
+  guint until_due_ = 0;     ///< frames that pass before one is due
+  bool triggered_ = false;  ///< the next one is, whatever the interval
 
-  // The src pad's task alone, as serialized events reach it:
-  GstVideoInfo info_{};
-  GstSegment segment_;
-  std::string stream_id_;
-  bool discarding_ = false;  ///< downstream has had enough of this stream: frames go nowhere
+  // The src pad's task alone:
+  Reporter reporter_;
+  std::atomic<bool> discarding_{false};  ///< downstream has had enough: frames go nowhere
 };
 
 }  // namespace gstpatchcore

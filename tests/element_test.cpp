@@ -9,6 +9,25 @@ constexpr guint kSide = 128;
 constexpr GstClockTime kDuration = GST_SECOND / 25;
 constexpr const char* kCaps = "video/x-raw,format=GRAY8,width=128,height=128,framerate=25/1";
 
+GstPadProbeReturn call_look(GstPad*, GstPadProbeInfo* info, gpointer look) {
+  GstBuffer* buffer = GST_PAD_PROBE_INFO_BUFFER(info);
+  (*static_cast<const Look*>(look))(buffer);
+  GST_PAD_PROBE_INFO_DATA(info) = buffer;
+  return GST_PAD_PROBE_OK;
+}
+
+/// look must outlive the pipeline.
+void add_look(GstElement* pipeline, const std::string& where, const Look& look) {
+  const auto dot = where.find('.');
+  GstElement* element = gst_bin_get_by_name(GST_BIN(pipeline), where.substr(0, dot).c_str());
+  g_assert_nonnull(element);
+  GstPad* pad = gst_element_get_static_pad(element, where.substr(dot + 1).c_str());
+  g_assert_nonnull(pad);
+  gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, call_look, const_cast<Look*>(&look), nullptr);
+  gst_object_unref(pad);
+  gst_object_unref(element);
+}
+
 }  // namespace
 
 GstBuffer* make_frame(guint index, bool defect) {
@@ -29,7 +48,7 @@ GstBuffer* make_frame(guint index, bool defect) {
 }
 
 ElementHarness::ElementHarness(const std::string& properties) : bus_(gst_bus_new()) {
-  const std::string line = "patchcoredetect name=patchcore " + properties;
+  const std::string line = "patchcoredetect name=patchcore realtime=no " + properties;
   GstElement* element = gst_parse_launch(line.c_str(), nullptr);
   g_assert_nonnull(element);
   gst_element_set_bus(element, bus_);
@@ -45,6 +64,8 @@ ElementHarness::ElementHarness(const std::string& properties) : bus_(gst_bus_new
 
 ElementHarness::~ElementHarness() {
   harness_.reset();
+  // A message that nobody took refers to the element, which refers to the bus.
+  gst_bus_set_flushing(bus_, TRUE);
   gst_object_unref(bus_);
 }
 
@@ -87,11 +108,66 @@ void fit_bank(const std::string& location, guint frames, const std::string& more
   g_assert_true(g_file_test(location.c_str(), G_FILE_TEST_IS_REGULAR));
 }
 
+const GstStructure* result_of(const std::shared_ptr<GstBuffer>& frame, guint index) {
+  g_assert_nonnull(frame.get());
+  const GstStructure* result = gst_patchcore_meta_get_result(frame.get(), index);
+  g_assert_nonnull(result);
+  return result;
+}
+
+std::string state_of(const std::shared_ptr<GstBuffer>& frame) {
+  return text(result_of(frame), "state");
+}
+
+bool anomalous(const std::shared_ptr<GstBuffer>& frame) {
+  gboolean value = FALSE;
+  g_assert_true(gst_structure_get_boolean(result_of(frame), "anomalous", &value));
+  return value;
+}
+
+double number(const GstStructure* structure, const char* field) {
+  double value = 0;
+  g_assert_true(gst_structure_get_double(structure, field, &value));
+  return value;
+}
+
+guint64 whole_number(const GstStructure* structure, const char* field) {
+  guint64 value = 0;
+  g_assert_true(gst_structure_get_uint64(structure, field, &value));
+  return value;
+}
+
+std::string text(const GstStructure* structure, const char* field) {
+  const char* value = gst_structure_get_string(structure, field);
+  g_assert_nonnull(value);
+  return value;
+}
+
+std::shared_ptr<GstMessage> wait_for_message(GstBus* bus, const char* name) {
+  for (;;) {
+    GstMessage* message = gst_bus_timed_pop_filtered(bus, 60 * GST_SECOND, GST_MESSAGE_ELEMENT);
+    g_assert_nonnull(message);
+    std::shared_ptr<GstMessage> held(message, gst_message_unref);
+    if (gst_message_has_name(message, name)) return held;
+  }
+}
+
+std::vector<std::shared_ptr<GstMessage>> element_messages(GstBus* bus, const char* name) {
+  std::vector<std::shared_ptr<GstMessage>> found;
+  while (GstMessage* message = gst_bus_pop_filtered(bus, GST_MESSAGE_ELEMENT)) {
+    std::shared_ptr<GstMessage> held(message, gst_message_unref);
+    if (gst_message_has_name(message, name)) found.push_back(held);
+  }
+  return found;
+}
+
 std::string run_pipeline(const std::string& description,
-                         std::vector<std::shared_ptr<GstMessage>>* elements) {
+                         std::vector<std::shared_ptr<GstMessage>>* elements,
+                         const std::map<std::string, Look>& looks) {
   GError* error = nullptr;
   GstElement* pipeline = gst_parse_launch(description.c_str(), &error);
   g_assert_no_error(error);
+  for (const auto& [where, look] : looks) add_look(pipeline, where, look);
   GstBus* bus = gst_element_get_bus(pipeline);
   std::string result;
   // An error is on the bus where the state change fails.
@@ -107,7 +183,8 @@ std::string run_pipeline(const std::string& description,
       result = "no end within two minutes";
       done = true;
     } else if (GST_MESSAGE_TYPE(message.get()) == GST_MESSAGE_ELEMENT) {
-      if (elements) elements->push_back(message);
+      if (elements && gst_message_has_name(message.get(), "patchcore"))
+        elements->push_back(message);
     } else if (GST_MESSAGE_TYPE(message.get()) == GST_MESSAGE_ERROR) {
       gst_message_parse_error(message.get(), &error, nullptr);
       result = error->message;

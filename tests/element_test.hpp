@@ -4,6 +4,8 @@
 #include <gst/check/gstharness.h>
 #include <gst/gst.h>
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,7 +21,8 @@ using Harness = std::unique_ptr<GstHarness, HarnessTeardown>;
 /// The element alone, in its own bus, fed with frames of 128 x 128 GRAY8 at 25 a second.
 class ElementHarness {
  public:
-  /// properties: as in a gst-launch-1.0 line, "mode=fit bank-location=x".
+  /// properties: as in a gst-launch-1.0 line, "mode=fit bank-location=x". realtime=no unless they
+  /// say otherwise: a harness pretends to be live, and its clock stands.
   explicit ElementHarness(const std::string& properties);
   ~ElementHarness();
 
@@ -52,6 +55,33 @@ GstBuffer* make_frame(guint index, bool defect);
 /// Fits a bank on frames 0..frames-1 and checks that it is there.
 void fit_bank(const std::string& location, guint frames = 12, const std::string& more = "");
 
-/// Runs a pipeline to its end. An error's message, or an empty string at EOS.
+/// A bank that a test uses, and its folder.
+struct FittedBank {
+  FittedBank() { fit_bank(location); }
+  TemporaryFolder folder;
+  std::string location = folder.file("bank.safetensors");
+  std::string detect = "bank-location=" + location + " ";
+};
+
+/// What is said of a frame. Each of these ends the test where there is nothing to read.
+const GstStructure* result_of(const std::shared_ptr<GstBuffer>& frame, guint index = 0);
+std::string state_of(const std::shared_ptr<GstBuffer>& frame);
+bool anomalous(const std::shared_ptr<GstBuffer>& frame);
+double number(const GstStructure* structure, const char* field);
+guint64 whole_number(const GstStructure* structure, const char* field);
+std::string text(const GstStructure* structure, const char* field);
+
+/// The next element message of this name; waits a minute for it, else ends the test.
+std::shared_ptr<GstMessage> wait_for_message(GstBus* bus, const char* name);
+/// Element messages of this name that are on the bus now; others are dropped.
+std::vector<std::shared_ptr<GstMessage>> element_messages(GstBus* bus, const char* name);
+
+/// Given a buffer that passes a pad; may put another one in its place. A streaming thread's.
+using Look = std::function<void(GstBuffer*&)>;
+
+/// Runs a pipeline to its end. An error's message, or an empty string at EOS. elements: the
+/// messages "patchcore" that were posted. looks: what is called at which pads, named as
+/// "element.pad".
 std::string run_pipeline(const std::string& description,
-                         std::vector<std::shared_ptr<GstMessage>>* elements = nullptr);
+                         std::vector<std::shared_ptr<GstMessage>>* elements = nullptr,
+                         const std::map<std::string, Look>& looks = {});

@@ -2,8 +2,11 @@
 // What patchcoredetect can't use ends in one error of the right domain that names the file, and a
 // bank that is there stays as it was.
 
+#include <cstdio>
+
 #include "../check_main.hpp"
 #include "../element_test.hpp"
+#include "../small_disk.hpp"
 
 namespace {
 
@@ -206,6 +209,60 @@ START_TEST(gst_inspect_works_without_libtorch) {
 }
 END_TEST
 
+START_TEST(absurd_values_of_properties_are_lived_with) {
+  TemporaryFolder folder;
+  const std::string location = folder.file("bank");
+  fit_bank(location);
+  ElementHarness h(
+      "bank-location=" + location +
+      " realtime=yes max-latency=3600000000000 max-queued=4096 history-bytes=18446744073709551615 "
+      "inference-interval=2147483647 alarm-frames=2147483647 alarm-hysteresis=1 threshold=1 "
+      "raw-threshold=1.7e308 opacity=0 camera-id=\"\" roi-type=\"\"");
+  ck_assert(h.started());
+  ck_assert_uint_eq(gst_harness_query_latency(h.get()), 3600 * GST_SECOND);
+  for (guint i = 0; i < 3; ++i) ck_assert_int_eq(h.push(i, true), GST_FLOW_OK);
+  const auto frame = h.pull();
+  assert_text(state_of(frame), "scored");
+  ck_assert(!anomalous(frame));
+}
+END_TEST
+
+START_TEST(a_disk_that_runs_full_while_the_bank_is_saved) {
+  TemporaryFolder folder;
+  const SmallDisk disk(folder, "size=32k");
+  ElementHarness h("mode=fit input-size=128 bank-location=" + folder.file("bank"));
+  for (guint i = 0; i < 8; ++i) h.push(i);
+  gst_harness_push_event(h.get(), gst_event_new_eos());
+  const auto error = h.error(60 * GST_SECOND);
+  ck_assert_ptr_nonnull(error.get());
+  ck_assert(g_error_matches(error.get(), GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NO_SPACE_LEFT));
+  ck_assert_ptr_nonnull(strstr(error->message, folder.file("bank").c_str()));
+  ck_assert(folder.names().empty());
+}
+END_TEST
+
+START_TEST(a_disk_that_runs_full_while_save_bank_is_at_work_stops_nothing) {
+  FittedBank bank;
+  TemporaryFolder folder;
+  const SmallDisk disk(folder, "size=32k");
+  write_file(folder / "bank", "what was there");
+  ElementHarness h(bank.detect);
+  gboolean accepted = FALSE;
+  g_signal_emit_by_name(h.element(), "save-bank", folder.file("bank").c_str(), &accepted);
+  ck_assert(accepted);
+  GstMessage* warning = gst_bus_timed_pop_filtered(h.bus(), 60 * GST_SECOND, GST_MESSAGE_WARNING);
+  ck_assert_ptr_nonnull(warning);
+  GError* error = nullptr;
+  gst_message_parse_warning(warning, &error, nullptr);
+  ck_assert(g_error_matches(error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NO_SPACE_LEFT));
+  g_error_free(error);
+  gst_message_unref(warning);
+  ck_assert(read_file(folder / "bank") == "what was there");
+  h.push(0);
+  assert_text(state_of(h.pull()), "scored");
+}
+END_TEST
+
 int main(int argc, char** argv) {
   gst_init(&argc, &argv);
   Suite* suite = suite_create("bad input");
@@ -228,6 +285,13 @@ int main(int argc, char** argv) {
   tcase_add_test(tests, a_fit_without_a_frame);
   tcase_add_test(tests, a_libtorch_that_cannot_be_loaded);
   tcase_add_test(tests, gst_inspect_works_without_libtorch);
+  tcase_add_test(tests, absurd_values_of_properties_are_lived_with);
+  if (const int reason = why_no_disk()) {
+    std::printf("# no file system can be mounted here: %s\n", g_strerror(reason));
+  } else {
+    tcase_add_test(tests, a_disk_that_runs_full_while_the_bank_is_saved);
+    tcase_add_test(tests, a_disk_that_runs_full_while_save_bank_is_at_work_stops_nothing);
+  }
   suite_add_tcase(suite, tests);
   return run_suite(suite);
 }

@@ -10,31 +10,13 @@
 
 namespace {
 
-/// A bank that a test uses, and its folder.
-struct Bank {
-  Bank() { fit_bank(location); }
-  TemporaryFolder folder;
-  std::string location = folder.file("bank.safetensors");
-  std::string detect = "patchcoredetect bank-location=" + location + " ";
-};
-
-std::string state_of(const std::shared_ptr<GstBuffer>& frame) {
-  ck_assert_ptr_nonnull(frame.get());
-  return gst_structure_get_string(gst_patchcore_meta_get_result(frame.get(), 0), "state");
-}
-
-bool anomalous(const std::shared_ptr<GstBuffer>& frame) {
-  gboolean value = FALSE;
-  ck_assert(gst_structure_get_boolean(gst_patchcore_meta_get_result(frame.get(), 0), "anomalous",
-                                      &value));
-  return value;
-}
-
 void push_segment(ElementHarness& h) {
   GstSegment segment;
   gst_segment_init(&segment, GST_FORMAT_TIME);
   gst_harness_push_event(h.get(), gst_event_new_segment(&segment));
 }
+
+std::string patchcoredetect(const FittedBank& bank) { return "patchcoredetect " + bank.detect; }
 
 constexpr const char* kFrames = "video/x-raw,format=GRAY8,width=128,height=128,framerate=25/1";
 
@@ -57,17 +39,17 @@ START_TEST(a_serialized_query_is_refused_where_no_stream_is) {
 END_TEST
 
 START_TEST(the_pipeline_ends_when_downstream_has_enough) {
-  Bank bank;
+  FittedBank bank;
   const std::string line = std::string("videotestsrc num-buffers=100 ! ") + kFrames + " ! " +
-                           bank.detect + "! fakesink num-buffers=5";
+                           patchcoredetect(bank) + "! fakesink num-buffers=5";
   assert_text(run_pipeline(line), "");
 }
 END_TEST
 
 START_TEST(a_branch_that_is_not_linked_leaves_the_others_alone) {
-  Bank bank;
+  FittedBank bank;
   const std::string line = std::string("videotestsrc num-buffers=40 ! ") + kFrames +
-                           " ! tee name=t t. ! queue ! fakesink t. ! " + bank.detect;
+                           " ! tee name=t t. ! queue ! fakesink t. ! " + patchcoredetect(bank);
   assert_text(run_pipeline(line), "");
 }
 END_TEST
@@ -83,7 +65,7 @@ START_TEST(learning_that_is_cut_short_downstream_does_not_stop_other_branches) {
 END_TEST
 
 START_TEST(a_second_stream_after_eos_is_scored) {
-  Bank bank;
+  FittedBank bank;
   ElementHarness h("bank-location=" + bank.location);
   h.push(0);
   h.pull();
@@ -106,24 +88,26 @@ START_TEST(a_flush_while_the_fit_is_full_does_not_make_it_learn_for_ever) {
   gst_harness_push_event(h.get(), gst_event_new_flush_stop(TRUE));
   push_segment(h);
   while (GstBuffer* left = gst_harness_try_pull(h.get())) gst_buffer_unref(left);
-  std::string state = "learning";
+  std::string state;
+  guint learned = 0;
   for (guint i = 4; state != "scored"; ++i) {
     ck_assert_int_eq(h.push(i), GST_FLOW_OK);
     state = state_of(h.pull());
     // Four frames are wanted, whichever of those before the flush count.
-    ck_assert(i < 8 || state != "learning");
+    learned += state == "learning";
+    ck_assert_uint_le(learned, 4);
   }
 }
 END_TEST
 
 START_TEST(a_crop_that_is_only_noted_on_the_buffer_is_seen) {
   // videocrop tags buffers where downstream takes GstVideoCropMeta, and copies where it doesn't.
-  Bank bank;
+  FittedBank bank;
   for (const char* format : {"RGB", "I420"}) {
     std::vector<std::shared_ptr<GstMessage>> messages;
     const std::string line = std::string("videotestsrc num-buffers=2 ! video/x-raw,format=") +
                              format + ",width=1024,height=128 ! videocrop right=896 ! " +
-                             bank.detect + "! fakesink";
+                             patchcoredetect(bank) + "! fakesink";
     assert_text(run_pipeline(line, &messages), "");
     ck_assert_uint_eq(messages.size(), 2);
   }
@@ -131,7 +115,7 @@ START_TEST(a_crop_that_is_only_noted_on_the_buffer_is_seen) {
 END_TEST
 
 START_TEST(a_video_meta_larger_than_the_caps_is_read_within_the_caps) {
-  Bank bank;
+  FittedBank bank;
   ElementHarness h("bank-location=" + bank.location);
   gst_harness_set_src_caps_str(h.get(), "video/x-raw,format=RGB,width=64,height=64,framerate=25/1");
   GstBuffer* frame = gst_buffer_new_allocate(nullptr, 1024 * 64 * 3, nullptr);
@@ -144,13 +128,13 @@ END_TEST
 
 START_TEST(frames_pass_as_through_a_queue_where_downstream_reads_no_video_meta) {
   // An odd width: a decoder that may pads its rows, and filesink writes what it gets.
-  Bank bank;
+  FittedBank bank;
   const std::string source =
       "videotestsrc num-buffers=3 ! video/x-raw,format=I420,width=101,height=77 ! ";
   const std::string direct = bank.folder.file("direct"), through = bank.folder.file("through");
   assert_text(run_pipeline(source + "vp8enc deadline=1 ! vp8dec ! filesink location=" + direct),
               "");
-  assert_text(run_pipeline(source + "vp8enc deadline=1 ! vp8dec ! " + bank.detect +
+  assert_text(run_pipeline(source + "vp8enc deadline=1 ! vp8dec ! " + patchcoredetect(bank) +
                            "overlay=none ! filesink location=" + through),
               "");
   ck_assert(read_file(direct) == read_file(through));
@@ -158,20 +142,20 @@ START_TEST(frames_pass_as_through_a_queue_where_downstream_reads_no_video_meta) 
 END_TEST
 
 START_TEST(a_segment_in_bytes_is_taken) {
-  Bank bank;
+  FittedBank bank;
   const std::string raw = bank.folder.file("raw");
   write_file(raw, std::string(128 * 128 * 3, 'x'));
   g_log_set_always_fatal(static_cast<GLogLevelFlags>(G_LOG_LEVEL_CRITICAL | G_LOG_FATAL_MASK));
   std::vector<std::shared_ptr<GstMessage>> messages;
   const std::string line = "filesrc blocksize=16384 location=" + raw + " ! " + kFrames + " ! " +
-                           bank.detect + "! fakesink";
+                           patchcoredetect(bank) + "! fakesink";
   assert_text(run_pipeline(line, &messages), "");
   ck_assert_uint_eq(messages.size(), 3);
 }
 END_TEST
 
 START_TEST(the_threshold_follows_its_control_source_frame_by_frame) {
-  Bank bank;
+  FittedBank bank;
   ElementHarness h("bank-location=" + bank.location);
   GstControlSource* source = gst_interpolation_control_source_new();
   g_object_set(source, "mode", GST_INTERPOLATION_MODE_NONE, nullptr);
@@ -188,7 +172,7 @@ START_TEST(the_threshold_follows_its_control_source_frame_by_frame) {
 END_TEST
 
 START_TEST(stopping_at_any_moment_neither_hangs_nor_crashes) {
-  Bank bank;
+  FittedBank bank;
   for (int round = 0; round < 40; ++round) {
     const std::string mode = round % 2
                                  ? "bank-location=" + bank.location

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include "config.hpp"
+#include "engine.hpp"
+
+namespace gstpatchcore {
+
+/// The network of an element with what is loaded or made for it. Immutable once opened: any thread.
+class Model {
+ public:
+  /// bank_location: of the bank to score with; empty: none, a fit is to be made. Loads, and runs
+  /// full batches so that the first frame finds everything warm. nullptr: *error is set.
+  static std::shared_ptr<const Model> open(const Config& config, const std::string& bank_location,
+                                           GCancellable* cancellable, GError** error);
+
+  const std::shared_ptr<Engine>& engine() const { return engine_; }
+  /// The bank that open() loaded; nullptr: none.
+  const std::shared_ptr<const Scorer>& scorer() const { return scorer_; }
+  /// That a full batch takes.
+  GstClockTime batch_time() const { return batch_time_; }
+
+  /// A bank of the same network. nullptr: *error is set.
+  std::shared_ptr<const Scorer> load(const std::string& location, GCancellable* cancellable,
+                                     GError** error) const;
+  std::shared_ptr<const Scorer> make_scorer(Bank bank, const std::string& location,
+                                            GError** error) const;
+  /// Empty: *error is set.
+  Fit make_fit(GError** error) const;
+
+ private:
+  explicit Model(const Config& config) : config_(config) {}
+
+  bool load_network(const Bank& bank, GError** error);
+  bool warm_up(GCancellable* cancellable, GError** error);
+  bool run_batch(const Fit& scratch, guint width, guint height, GError** error);
+
+  const Config config_;
+  Backbone backbone_;
+  std::shared_ptr<Engine> engine_;
+  std::shared_ptr<const Scorer> scorer_;
+  GstClockTime batch_time_ = 0;
+};
+
+}  // namespace gstpatchcore

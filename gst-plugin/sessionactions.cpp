@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What an application asks of a session while frames pass.
+#include "messages.hpp"
+#include "session.hpp"
+
+namespace gstpatchcore {
+
+void Session::use(std::shared_ptr<const Scorer> scorer, bool loaded) {
+  {
+    std::lock_guard lock(mutex_);
+    scorer_ = std::move(scorer);
+    bank_ = scorer_->bank;
+    if (loaded) loaded_ = scorer_;
+    fit_.reset();
+    change(Phase::Detecting);
+  }
+  g_object_notify(G_OBJECT(element_), "active-bank");
+}
+
+// ---- another bank -------------------------------------------------------------------------------
+
+void Session::set_bank_location(const std::string& location) {
+  std::lock_guard lock(mutex_);
+  if (location.empty()) return;
+  bank_location_ = location;
+  const bool instead_of_learning = config_.mode == Mode::Auto && phase_ == Phase::Learning &&
+                                   g_file_test(location.c_str(), G_FILE_TEST_EXISTS);
+  if (phase_ == Phase::Detecting || instead_of_learning)
+    worker_.submit([this, location] { swap_bank(location); });
+}
+
+void Session::swap_bank(const std::string& location) {
+  ErrorPtr error;
+  auto scorer = model_->load(location, cancellable_, error.out());
+  if (scorer) {
+    history_.clear();
+    return use(std::move(scorer), /*loaded=*/true);
+  }
+  if (!g_cancellable_is_cancelled(cancellable_))
+    post_warning(element_, error.get(), "The bank stays as it was.");
+}
+
+// ---- finish-fit and save-bank -------------------------------------------------------------------
+
+bool Session::finish_fit() {
+  std::lock_guard lock(mutex_);
+  if (phase_ != Phase::Learning || learned_ + pending_ == 0) return false;
+  goal_ = 1;
+  fit_asked_ = true;
+  change(Phase::Full);
+  build_when_all_are_in();
+  return true;
+}
+
+bool Session::save_bank(const std::string& location) {
+  std::lock_guard lock(mutex_);
+  const std::string to = location.empty() ? bank_location_ : location;
+  if (!bank_ || to.empty()) return false;
+  worker_.submit([this, bank = bank_, to] { save(bank, to); });
+  return true;
+}
+
+void Session::save(const Bank& bank, const std::string& location) {
+  ErrorPtr error;
+  const bool ok = library().patchcore_bank_save(bank.get(), location.c_str(), cancellable_,
+                                                error.out()) != FALSE;
+  if (!ok && !error.is(PATCHCORE_ERROR_CANCELLED))
+    post_warning(element_, error.get(), "The bank was not saved.");
+  post_done(element_, "save-bank", ok);
+}
+
+// ---- reset --------------------------------------------------------------------------------------
+
+bool Session::reset() {
+  std::lock_guard lock(mutex_);
+  worker_.submit([this] { start_over(); });
+  return true;
+}
+
+void Session::start_over() {
+  history_.clear();
+  bool ok = true;
+  if (config_.mode == Mode::Detect) {
+    use(loaded_, /*loaded=*/true);
+  } else {
+    ErrorPtr error;
+    const Fit fit = model_->make_fit(error.out());
+    ok = static_cast<bool>(fit);
+    if (!ok) post_warning(element_, error.get(), "Nothing was reset.");
+    std::lock_guard lock(mutex_);
+    if (ok) {
+      fit_ = fit;
+      scorer_ = nullptr;
+      goal_ = config_.fit_frames;
+      learned_ = told_ = 0;
+      change(Phase::Learning);
+    }
+  }
+  post_done(element_, "reset", ok);
+}
+
+// ---- add-normal ---------------------------------------------------------------------------------
+
+bool Session::add_normal(GstClockTime from, GstClockTime to) {
+  if (!detecting()) return false;
+  auto kept = history_.take(from, to);
+  if (kept.empty()) return false;
+  worker_.submit([this, kept = std::move(kept)] { extend(kept); });
+  return true;
+}
+
+void Session::extend(const std::vector<KeptPatches>& kept) {
+  const auto before = scorer();
+  ErrorPtr error;
+  std::shared_ptr<const Scorer> after;
+  if (before) {
+    std::vector<GBytes*> patches;
+    gdouble covered = kept.front().above;
+    for (const KeptPatches& one : kept) {
+      patches.push_back(one.patches.get());
+      covered = std::min(covered, one.above);
+    }
+    Bank bank(library().patchcore_bank_extend(before->bank.get(), patches.data(),
+                                              static_cast<guint>(patches.size()), covered,
+                                              cancellable_, error.out()));
+    if (bank) after = model_->make_scorer(std::move(bank), before->location, error.out());
+  }
+  if (after) use(after, /*loaded=*/false);
+  if (error && !error.is(PATCHCORE_ERROR_CANCELLED))
+    post_warning(element_, error.get(), "The bank stays as it was.");
+  post_done(element_, "add-normal", after != nullptr);
+}
+
+}  // namespace gstpatchcore

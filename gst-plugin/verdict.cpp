@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "verdict.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace gstpatchcore {
+
+Verdict::Verdict(const PatchcoreBankInfo& bank, const LiveConfig& live)
+    : bank_(bank), threshold_(std::numeric_limits<gdouble>::infinity()) {
+  if (live.raw_threshold >= 0) {
+    scale_ = Scale::Raw;
+    threshold_ = live.raw_threshold;
+  } else if (bank.calibrated) {
+    scale_ = Scale::Normalized;
+    threshold_ = live.threshold;
+  }
+}
+
+gdouble Verdict::value(const PatchcoreResult& result) const {
+  switch (scale_) {
+    case Scale::Raw: return result.score;
+    case Scale::Normalized: return result.normalized_score;
+    case Scale::None: break;
+  }
+  return std::numeric_limits<gdouble>::quiet_NaN();
+}
+
+gdouble Verdict::release(gdouble hysteresis) const {
+  const gdouble line =
+      scale_ == Scale::Raw ? threshold_ * (1 - hysteresis) : threshold_ - hysteresis;
+  return std::max(line, threshold_ / 2);  // at zero no score could end an alarm
+}
+
+gdouble Verdict::raw_threshold() const {
+  if (scale_ != Scale::Normalized) return threshold_;
+  // The inverse of n = 0.5 + 0.5 z / (1 + |z|), z = (s - t) / (t - m).
+  const gdouble u = 2 * threshold_ - 1;
+  const gdouble z = u / (1 - std::abs(u));
+  return bank_.threshold + z * (bank_.threshold - bank_.median);
+}
+
+}  // namespace gstpatchcore

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Which frames are inferred, and when frames leave: realtime, max-latency, inference-interval,
+// triggers and QoS. The clock is in the test's hand.
+
+// The element is linked into this program, so that the test can hold its engine.
+
+#include <gst/check/gsttestclock.h>
+#include <gstpatchcoredetect.h>
+
+#include <engine.hpp>
+#include <result.hpp>
+#include <semaphore>
+
+#include "../check_main.hpp"
+#include "../element_test.hpp"
+#include "linked_element.hpp"
+
+using namespace gstpatchcore;
+
+namespace {
+
+constexpr GstClockTime kFrame = GST_SECOND / 25;
+
+/// An element that keeps to 100 ms on a clock that only the test moves.
+class Hurry : public ElementHarness {
+ public:
+  explicit Hurry(const std::string& properties)
+      : ElementHarness("realtime=yes max-latency=100000000 " + properties) {
+    gst_harness_use_testclock(get());
+  }
+
+  /// Lets the clock go on to the deadline of the frame that waits.
+  void reach_deadline() { ck_assert(gst_harness_crank_single_clock_wait(get())); }
+};
+
+guint64 pts(const std::shared_ptr<GstBuffer>& frame) { return GST_BUFFER_PTS(frame.get()); }
+
+guint64 result_pts(const std::shared_ptr<GstBuffer>& frame) {
+  return whole_number(result_of(frame), "result-pts");
+}
+
+/// The states of the next frames, by their first letters.
+std::string states(ElementHarness& h, guint frames) {
+  std::string all;
+  for (guint i = 0; i < frames; ++i) all += state_of(h.pull())[0];
+  return all;
+}
+
+void trigger(ElementHarness& h) {
+  GstStructure* structure = gst_structure_new_empty("patchcore-trigger");
+  ck_assert(gst_harness_push_event(h.get(),
+                                   gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM, structure)));
+}
+
+guint64 latency_of(ElementHarness& h) { return gst_harness_query_latency(h.get()); }
+
+}  // namespace
+
+START_TEST(a_frame_leaves_at_its_deadline_with_the_last_result_marked_stale) {
+  FittedBank bank;
+  Hurry h(bank.detect);
+  h.push(0);
+  ck_assert_uint_eq(result_pts(h.pull()), 0);
+  BusyEngine busy;
+  h.push(1);
+  h.reach_deadline();
+  const auto frame = h.pull();
+  ck_assert_uint_eq(pts(frame), kFrame);
+  assert_text(state_of(frame), "stale");
+  ck_assert_uint_eq(result_pts(frame), 0);
+}
+END_TEST
+
+START_TEST(an_element_that_is_started_again_keeps_to_the_clock_it_has) {
+  FittedBank bank;
+  Hurry h(bank.detect);
+  gst_element_set_state(h.element(), GST_STATE_READY);
+  gst_element_set_state(h.element(), GST_STATE_PLAYING);
+  gst_harness_push_event(h.get(), gst_event_new_stream_start("again"));
+  gst_harness_set_src_caps_str(h.get(),
+                               "video/x-raw,format=GRAY8,width=128,height=128,framerate=25/1");
+  GstSegment segment;
+  gst_segment_init(&segment, GST_FORMAT_TIME);
+  gst_harness_push_event(h.get(), gst_event_new_segment(&segment));
+  BusyEngine busy;
+  h.push(0);
+  h.reach_deadline();
+  assert_text(state_of(h.pull()), "none");
+}
+END_TEST
+
+START_TEST(a_frame_that_leaves_before_there_was_any_result_has_none) {
+  FittedBank bank;
+  Hurry h(bank.detect);
+  BusyEngine busy;
+  h.push(0);
+  h.reach_deadline();
+  const auto frame = h.pull();
+  assert_text(state_of(frame), "none");
+  ck_assert(!gst_structure_has_field(result_of(frame), "score"));
+}
+END_TEST
+
+START_TEST(a_result_that_comes_late_is_shown_with_the_frames_after_it) {
+  FittedBank bank;
+  Hurry h(bank.detect + "alarm-frames=1");
+  BusyEngine busy;
+  h.push(0, /*defect=*/true);
+  h.reach_deadline();
+  assert_text(state_of(h.pull()), "none");
+  busy.hold();  // frame 0 is done now
+  h.push(1);
+  h.reach_deadline();
+  const auto frame = h.pull();
+  assert_text(state_of(frame), "stale");
+  ck_assert_uint_eq(result_pts(frame), 0);
+  ck_assert(anomalous(frame));
+  // What came late is no less an alarm, at the time of its own frame.
+  const auto alarm = wait_for_message(h.bus(), "patchcore-alarm");
+  ck_assert_uint_eq(whole_number(gst_message_get_structure(alarm.get()), "timestamp"), 0);
+}
+END_TEST
+
+START_TEST(without_realtime_a_frame_waits_for_its_result) {
+  FittedBank bank;
+  Hurry h(bank.detect + "realtime=no");
+  auto busy = std::make_unique<BusyEngine>();
+  h.push(0);
+  GstTestClock* clock = gst_harness_get_testclock(h.get());
+  gst_test_clock_set_time(clock, 10 * GST_SECOND);
+  gst_object_unref(clock);
+  ck_assert_ptr_null(gst_harness_try_pull(h.get()));
+  busy.reset();
+  assert_text(state_of(h.pull()), "scored");
+}
+END_TEST
+
+START_TEST(realtime_auto_is_yes_where_upstream_is_live_and_else_no) {
+  FittedBank bank;
+  for (const bool live : {true, false}) {
+    Hurry h(bank.detect + "realtime=auto");
+    gst_harness_set_live(h.get(), live);
+    gst_harness_set_src_caps_str(h.get(),
+                                 "video/x-raw,format=GRAY8,width=128,height=128,framerate=50/2");
+    auto busy = std::make_unique<BusyEngine>();
+    h.push(0);
+    if (live)
+      h.reach_deadline();
+    else
+      busy.reset();
+    assert_text(state_of(h.pull()), live ? "none" : "scored");
+  }
+}
+END_TEST
+
+START_TEST(frames_in_a_hurry_are_not_dropped_and_keep_their_order) {
+  FittedBank bank;
+  Hurry h(bank.detect);
+  BusyEngine busy;
+  for (guint i = 0; i < 4; ++i) h.push(i);
+  h.reach_deadline();  // the same for all of them, since the clock stood
+  for (guint i = 0; i < 4; ++i) ck_assert_uint_eq(pts(h.pull()), i * kFrame);
+}
+END_TEST
+
+START_TEST(frames_that_were_not_learned_in_time_are_replaced_by_later_ones) {
+  TemporaryFolder folder;
+  const std::string location = folder.file("bank");
+  Hurry h("mode=auto fit-frames=4 input-size=128 bank-location=" + location);
+  auto busy = std::make_unique<BusyEngine>();
+  guint i = 0;
+  for (; i < 3; ++i) h.push(i);
+  h.reach_deadline();
+  for (guint n = 0; n < 3; ++n) assert_text(state_of(h.pull()), "none");
+  busy.reset();  // of the three the engine takes the newest
+  for (std::string state; state != "scored";) {
+    h.push(i++);
+    state = state_of(h.pull());
+    ck_assert_uint_lt(i, 10000);
+  }
+  PatchcoreBankInfo info;
+  const Bank made(library().patchcore_bank_load(location.c_str(), nullptr, nullptr));
+  library().patchcore_bank_get_info(made.get(), &info);
+  ck_assert_uint_eq(info.frames, 4);
+}
+END_TEST
+
+START_TEST(frames_of_a_live_stream_pass_while_the_bank_is_built) {
+  TemporaryFolder folder;
+  ElementHarness h(
+      "mode=auto realtime=yes fit-frames=40 coreset-ratio=1 input-size=128 "
+      "bank-location=" +
+      folder.file("bank"));
+  for (guint i = 0; i < 40; ++i) h.push(i);
+  assert_text(states(h, 40), std::string(40, 'l'));
+  h.push(40);
+  assert_text(state_of(h.pull()), "building");
+}
+END_TEST
+
+START_TEST(latency_is_max_latency_in_every_mode_and_from_the_first_query_on) {
+  TemporaryFolder folder;
+  const std::string location = " max-latency=123000000 bank-location=" + folder.file("bank");
+  ElementHarness fit("mode=auto fit-frames=4 input-size=128" + location);
+  gst_harness_set_upstream_latency(fit.get(), 5 * GST_MSECOND);
+  ck_assert_uint_eq(latency_of(fit), 128 * GST_MSECOND);
+  for (guint i = 0; i < 6; ++i) fit.push(i);
+  for (guint i = 0; i < 6; ++i) fit.pull();
+  ck_assert_uint_eq(latency_of(fit), 128 * GST_MSECOND);
+}
+END_TEST
+
+START_TEST(every_nth_frame_is_inferred_and_the_others_carry_its_result) {
+  FittedBank bank;
+  ElementHarness h(bank.detect + "inference-interval=3");
+  for (guint i = 0; i < 7; ++i) h.push(i, i == 3);
+  for (guint i = 0; i < 7; ++i) {
+    const auto frame = h.pull();
+    assert_text(state_of(frame), i % 3 == 0 ? "scored" : "stale");
+    ck_assert_uint_eq(result_pts(frame), i / 3 * 3 * kFrame);
+    ck_assert_int_eq(anomalous(frame), i / 3 == 1);
+  }
+}
+END_TEST
+
+START_TEST(the_interval_follows_its_property_while_frames_pass) {
+  FittedBank bank;
+  ElementHarness h(bank.detect + "inference-interval=1000");
+  for (guint i = 0; i < 3; ++i) h.push(i);
+  g_object_set(h.element(), "inference-interval", 1, nullptr);
+  for (guint i = 3; i < 5; ++i) h.push(i);
+  assert_text(states(h, 5), "sssss");  // scored, stale and stale; then scored
+  // By their results:
+  g_object_set(h.element(), "inference-interval", 2, nullptr);
+  for (guint i = 5; i < 9; ++i) h.push(i);
+  for (const guint of : {5, 5, 7, 7}) ck_assert_uint_eq(result_pts(h.pull()), of * kFrame);
+}
+END_TEST
+
+START_TEST(with_interval_0_only_a_trigger_inspects_the_frame_behind_it) {
+  FittedBank bank;
+  ElementHarness h(bank.detect + "inference-interval=0");
+  for (guint i = 0; i < 5; ++i) {
+    if (i == 1 || i == 3) trigger(h);
+    h.push(i, i == 3);
+  }
+  assert_text(state_of(h.pull()), "none");
+  for (const guint of : {1, 1, 3, 3}) {
+    const auto frame = h.pull();
+    ck_assert_uint_eq(result_pts(frame), of * kFrame);
+    assert_text(state_of(frame), pts(frame) == of * kFrame ? "scored" : "stale");
+    ck_assert_int_eq(anomalous(frame), of == 3);
+  }
+}
+END_TEST
+
+START_TEST(a_trigger_goes_on_downstream_before_its_frame) {
+  FittedBank bank;
+  ElementHarness h(bank.detect);
+  trigger(h);
+  h.push(0);
+  h.pull();
+  bool passed = false;
+  while (GstEvent* event = gst_harness_try_pull_event(h.get())) {
+    passed = passed || gst_event_has_name(event, "patchcore-trigger");
+    gst_event_unref(event);
+  }
+  ck_assert(passed);
+}
+END_TEST
+
+START_TEST(a_corrupted_frame_is_not_the_one_that_was_due) {
+  FittedBank bank;
+  ElementHarness h(bank.detect + "inference-interval=2");
+  h.push(0, false, GST_BUFFER_FLAG_CORRUPTED);
+  h.push(1);
+  h.push(2);
+  assert_text(state_of(h.pull()), "none");
+  assert_text(state_of(h.pull()), "scored");
+  assert_text(state_of(h.pull()), "stale");
+}
+END_TEST
+
+START_TEST(qos_events_go_on_upstream) {
+  FittedBank bank;
+  ElementHarness h(bank.detect + "realtime=yes");
+  h.push(0);
+  h.pull();
+  gst_harness_push_upstream_event(
+      h.get(), gst_event_new_qos(GST_QOS_TYPE_UNDERFLOW, 1.5, 10 * GST_MSECOND, 0));
+  bool passed = false;
+  while (GstEvent* event = gst_harness_try_pull_upstream_event(h.get())) {
+    passed = passed || GST_EVENT_TYPE(event) == GST_EVENT_QOS;
+    gst_event_unref(event);
+  }
+  ck_assert(passed);
+}
+END_TEST
+
+START_TEST(of_frames_that_downstream_calls_too_late_only_the_newest_is_inferred) {
+  FittedBank bank;
+  Hurry h(bank.detect);
+  h.push(0);
+  h.pull();
+  auto busy = std::make_unique<BusyEngine>();
+  // Everything before a second of running time comes too late.
+  gst_harness_push_upstream_event(h.get(),
+                                  gst_event_new_qos(GST_QOS_TYPE_UNDERFLOW, 2.0, GST_SECOND, 0));
+  for (guint i = 1; i < 4; ++i) h.push(i);
+  busy.reset();
+  for (const char* state : {"stale", "stale", "scored"}) assert_text(state_of(h.pull()), state);
+}
+END_TEST
+
+int main(int argc, char** argv) {
+  gst_init(&argc, &argv);
+  register_linked_element();
+  Suite* suite = suite_create("realtime");
+  TCase* tests = tcase_create("realtime");
+  tcase_set_timeout(tests, 120);
+  tcase_add_test(tests, a_frame_leaves_at_its_deadline_with_the_last_result_marked_stale);
+  tcase_add_test(tests, an_element_that_is_started_again_keeps_to_the_clock_it_has);
+  tcase_add_test(tests, a_frame_that_leaves_before_there_was_any_result_has_none);
+  tcase_add_test(tests, a_result_that_comes_late_is_shown_with_the_frames_after_it);
+  tcase_add_test(tests, without_realtime_a_frame_waits_for_its_result);
+  tcase_add_test(tests, realtime_auto_is_yes_where_upstream_is_live_and_else_no);
+  tcase_add_test(tests, frames_in_a_hurry_are_not_dropped_and_keep_their_order);
+  tcase_add_test(tests, frames_that_were_not_learned_in_time_are_replaced_by_later_ones);
+  tcase_add_test(tests, frames_of_a_live_stream_pass_while_the_bank_is_built);
+  tcase_add_test(tests, latency_is_max_latency_in_every_mode_and_from_the_first_query_on);
+  tcase_add_test(tests, every_nth_frame_is_inferred_and_the_others_carry_its_result);
+  tcase_add_test(tests, the_interval_follows_its_property_while_frames_pass);
+  tcase_add_test(tests, with_interval_0_only_a_trigger_inspects_the_frame_behind_it);
+  tcase_add_test(tests, a_trigger_goes_on_downstream_before_its_frame);
+  tcase_add_test(tests, a_corrupted_frame_is_not_the_one_that_was_due);
+  tcase_add_test(tests, qos_events_go_on_upstream);
+  tcase_add_test(tests, of_frames_that_downstream_calls_too_late_only_the_newest_is_inferred);
+  suite_add_tcase(suite, tests);
+  return run_suite(suite);
+}
