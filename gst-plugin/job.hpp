@@ -31,7 +31,10 @@ struct Inspection;
 
 /// A frame's place in a fit, which is handed back when this goes.
 struct Ticket {
+  explicit Ticket(guint64 of) : round(of) {}
   virtual ~Ticket() = default;
+
+  const guint64 round;               ///< of learning; reset() begins another
   std::atomic<bool> learned{false};  ///< the fit has its patches
 };
 

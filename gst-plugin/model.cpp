@@ -30,7 +30,8 @@ std::shared_ptr<const Model> Model::open(const Config& config, const std::string
     if (!bank) return nullptr;
   }
   if (!model->load_network(bank, error)) return nullptr;
-  if (bank && !(model->scorer_ = model->make_scorer(bank, bank_location, error))) return nullptr;
+  if (bank && !(model->scorer_ = model->make_scorer(bank, bank_location, cancellable, error)))
+    return nullptr;
   model->engine_ = Engine::get(model->backbone_);
   return model->warm_up(cancellable, error) ? model : nullptr;
 }
@@ -51,13 +52,14 @@ bool Model::load_network(const Bank& bank, GError** error) {
 std::shared_ptr<const Scorer> Model::load(const std::string& location, GCancellable* cancellable,
                                           GError** error) const {
   const Bank bank(library().patchcore_bank_load(location.c_str(), cancellable, error));
-  return bank ? make_scorer(bank, location, error) : nullptr;
+  return bank ? make_scorer(bank, location, cancellable, error) : nullptr;
 }
 
 std::shared_ptr<const Scorer> Model::make_scorer(Bank bank, const std::string& location,
-                                                 GError** error) const {
+                                                 GCancellable* cancellable, GError** error) const {
   auto scorer = std::make_shared<Scorer>();
-  scorer->detector = Detector(library().patchcore_detector_new(backbone_.get(), bank.get(), error));
+  scorer->detector =
+      Detector(library().patchcore_detector_new(backbone_.get(), bank.get(), cancellable, error));
   if (!scorer->detector) return nullptr;
   scorer->bank = std::move(bank);
   scorer->location = location;
@@ -65,7 +67,7 @@ std::shared_ptr<const Scorer> Model::make_scorer(Bank bank, const std::string& l
   return scorer;
 }
 
-Fit Model::make_fit(GError** error) const {
+Fit Model::make_fit(const Bank& like, GError** error) const {
   PatchcoreFitOptions options{};
   options.preset = config_.preset.c_str();
   options.resize_width = config_.input_size;
@@ -73,14 +75,13 @@ Fit Model::make_fit(GError** error) const {
   options.coreset_ratio = config_.coreset_ratio;
   options.max_bank_size = config_.max_bank_size;
   options.seed = config_.seed;
-  // Whoever learns anew where there was a bank goes on with its settings.
-  options.like = scorer_ ? scorer_->bank.get() : nullptr;
+  options.like = like.get();
   return Fit(library().patchcore_fit_new(backbone_.get(), &options, error));
 }
 
 /// The first batch allocates and tunes, the second is timed.
 bool Model::warm_up(GCancellable* cancellable, GError** error) {
-  const Fit scratch(scorer_ ? Fit() : make_fit(error));
+  const Fit scratch(scorer_ ? Fit() : make_fit(/*like=*/{}, error));
   if (!scorer_ && !scratch) return false;
   const PatchcorePreprocess* preprocess =
       scorer_ ? library().patchcore_detector_get_preprocess(scorer_->detector.get())

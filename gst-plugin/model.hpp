@@ -24,9 +24,10 @@ class Model {
   std::shared_ptr<const Scorer> load(const std::string& location, GCancellable* cancellable,
                                      GError** error) const;
   std::shared_ptr<const Scorer> make_scorer(Bank bank, const std::string& location,
-                                            GError** error) const;
-  /// Empty: *error is set.
-  Fit make_fit(GError** error) const;
+                                            GCancellable* cancellable, GError** error) const;
+  /// like: a bank whose settings it has in place of the configured ones, or none. Empty: *error is
+  /// set.
+  Fit make_fit(const Bank& like, GError** error) const;
 
  private:
   explicit Model(const Config& config) : config_(config) {}

@@ -79,7 +79,7 @@ BufferPtr Reporter::report(Frame& frame, std::shared_ptr<Inspection> late) {
 void Reporter::settle(Frame& frame) {
   if (frame.state == FrameState::Learning) {
     if (frame.finished)
-      session_.tell_learned();
+      session_.tell_learned(*frame.inspection->ticket);
     else
       frame.state = FrameState::None;
   }

@@ -61,7 +61,7 @@ bool Session::open_model(GError** error) {
     use(model_->scorer(), /*loaded=*/true);
     return true;
   }
-  fit_ = model_->make_fit(error);
+  fit_ = model_->make_fit(/*like=*/{}, error);
   phase_ = Phase::Learning;
   return static_cast<bool>(fit_);
 }
@@ -135,20 +135,21 @@ bool Session::admit(bool may_wait, Purpose* purpose) {
 /// another one takes its place.
 std::shared_ptr<Ticket> Session::make_ticket() {
   struct Returning : Ticket {
-    explicit Returning(std::weak_ptr<Session> to) : session(std::move(to)) {}
+    Returning(guint64 of, std::weak_ptr<Session> to) : Ticket(of), session(std::move(to)) {}
     ~Returning() override {
-      if (const auto s = session.lock()) s->ticket_returned(learned);
+      if (const auto s = session.lock()) s->ticket_returned(*this);
     }
     std::weak_ptr<Session> session;
   };
   ++pending_;
-  return std::make_shared<Returning>(weak_from_this());
+  return std::make_shared<Returning>(round_, weak_from_this());
 }
 
-void Session::ticket_returned(bool learned) {
+void Session::ticket_returned(const Ticket& ticket) {
   std::lock_guard lock(mutex_);
+  if (ticket.round != round_) return;
   --pending_;
-  learned_ += learned;
+  learned_ += ticket.learned;
   if (phase_ == Phase::Full) build_when_all_are_in();
   changed_.notify_all();
 }
@@ -157,10 +158,11 @@ void Session::build_when_all_are_in() {
   if (pending_ == 0) worker_.submit([this] { build_if_complete(); });
 }
 
-void Session::tell_learned() {
+void Session::tell_learned(const Ticket& ticket) {
   guint64 frames;
   {
     std::lock_guard lock(mutex_);
+    if (ticket.round != round_) return;
     frames = ++told_;
   }
   // A hundred messages a fit at most.
@@ -253,7 +255,7 @@ bool Session::build() {
   std::shared_ptr<const Scorer> scorer;
   if (config_.mode == Mode::Auto) {
     ErrorPtr error;
-    scorer = model_->make_scorer(bank, location, error.out());
+    scorer = model_->make_scorer(bank, location, cancellable_, error.out());
     if (!scorer) return fail(error.get());
     use(scorer, /*loaded=*/true);
     return true;

@@ -57,7 +57,7 @@ class Session : public std::enable_shared_from_this<Session> {
   /// Fitting or building failed, and an error was posted: nothing is admitted any more.
   bool failed() const;
   /// Src side: a frame has been learned.
-  void tell_learned();
+  void tell_learned(const Ticket& ticket);
   /// Src side: patches above the threshold, for add_normal().
   History& history() { return history_; }
 
@@ -95,7 +95,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void change(Phase phase);
 
   bool check_gathered(guint64 frames);
-  void ticket_returned(bool learned);
+  void ticket_returned(const Ticket& ticket);
 
   // In the worker's thread.
   void build_if_complete();
@@ -104,6 +104,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void use(std::shared_ptr<const Scorer> scorer, bool loaded);
   void swap_bank(const std::string& location);
   void save(const Bank& bank, const std::string& location);
+  bool learn_anew();
   void start_over();
   void extend(const std::vector<KeptPatches>& kept);
 
@@ -115,9 +116,10 @@ class Session : public std::enable_shared_from_this<Session> {
 
   mutable std::mutex mutex_;  ///< guards what follows
   std::condition_variable changed_;
-  std::string bank_location_;
+  std::string bank_location_;  ///< where a bank will be written
   Phase phase_ = Phase::Done;
   bool flushing_ = false;
+  guint64 round_ = 0;                     ///< of learning
   guint64 pending_ = 0;                   ///< frames on their way into the fit
   guint64 learned_ = 0;                   ///< frames in it
   guint64 goal_ = 0;                      ///< frames to learn

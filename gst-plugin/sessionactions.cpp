@@ -22,11 +22,12 @@ void Session::use(std::shared_ptr<const Scorer> scorer, bool loaded) {
 void Session::set_bank_location(const std::string& location) {
   std::lock_guard lock(mutex_);
   if (location.empty()) return;
-  bank_location_ = location;
   const bool instead_of_learning = config_.mode == Mode::Auto && phase_ == Phase::Learning &&
                                    g_file_test(location.c_str(), G_FILE_TEST_EXISTS);
   if (phase_ == Phase::Detecting || instead_of_learning)
     worker_.submit([this, location] { swap_bank(location); });
+  else
+    bank_location_ = location;
 }
 
 void Session::swap_bank(const std::string& location) {
@@ -34,6 +35,11 @@ void Session::swap_bank(const std::string& location) {
   auto scorer = model_->load(location, cancellable_, error.out());
   if (scorer) {
     history_.clear();
+    {
+      // Not before: a file that is no bank must not be written over.
+      std::lock_guard lock(mutex_);
+      bank_location_ = location;
+    }
     return use(std::move(scorer), /*loaded=*/true);
   }
   if (!g_cancellable_is_cancelled(cancellable_))
@@ -77,24 +83,37 @@ bool Session::reset() {
   return true;
 }
 
+/// With the settings of the bank there was. False: a warning was posted, and all is as before.
+bool Session::learn_anew() {
+  ErrorPtr error;
+  const Fit fit = model_->make_fit(loaded_ ? loaded_->bank : Bank(), error.out());
+  if (!fit) {
+    post_warning(element_, error.get(), "Nothing was reset.");
+    return false;
+  }
+  bool asked;
+  {
+    std::lock_guard lock(mutex_);
+    fit_ = fit;
+    bank_.reset();
+    scorer_ = nullptr;
+    goal_ = config_.fit_frames;
+    ++round_;  // frames that are still on their way belong to the fit that is gone
+    pending_ = learned_ = told_ = 0;
+    asked = std::exchange(fit_asked_, false);
+    change(Phase::Learning);
+  }
+  if (asked) post_done(element_, "finish-fit", /*success=*/false);
+  return true;
+}
+
 void Session::start_over() {
   history_.clear();
   bool ok = true;
   if (config_.mode == Mode::Detect) {
     use(loaded_, /*loaded=*/true);
   } else {
-    ErrorPtr error;
-    const Fit fit = model_->make_fit(error.out());
-    ok = static_cast<bool>(fit);
-    if (!ok) post_warning(element_, error.get(), "Nothing was reset.");
-    std::lock_guard lock(mutex_);
-    if (ok) {
-      fit_ = fit;
-      scorer_ = nullptr;
-      goal_ = config_.fit_frames;
-      learned_ = told_ = 0;
-      change(Phase::Learning);
-    }
+    ok = learn_anew();
   }
   post_done(element_, "reset", ok);
 }
@@ -123,7 +142,8 @@ void Session::extend(const std::vector<KeptPatches>& kept) {
     Bank bank(library().patchcore_bank_extend(before->bank.get(), patches.data(),
                                               static_cast<guint>(patches.size()), covered,
                                               cancellable_, error.out()));
-    if (bank) after = model_->make_scorer(std::move(bank), before->location, error.out());
+    if (bank)
+      after = model_->make_scorer(std::move(bank), before->location, cancellable_, error.out());
   }
   if (after) use(after, /*loaded=*/false);
   if (error && !error.is(PATCHCORE_ERROR_CANCELLED))

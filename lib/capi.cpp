@@ -323,10 +323,11 @@ PatchcoreBank* patchcore_fit_build(PatchcoreFit* fit, PatchcoreProgressFunc prog
 }
 
 PatchcoreDetector* patchcore_detector_new(PatchcoreBackbone* backbone, PatchcoreBank* bank,
-                                          GError** error) {
+                                          GCancellable* cancellable, GError** error) {
   return guarded(error, [&] {
     const c10::InferenceMode no_gradients;
-    return new PatchcoreDetector(pc::Detector::get(backbone->object, bank->object));
+    return new PatchcoreDetector(
+        pc::Detector::get(backbone->object, bank->object, monitor(nullptr, nullptr, cancellable)));
   });
 }
 

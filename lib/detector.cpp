@@ -41,19 +41,22 @@ at::Tensor kept(const at::Tensor& rows, const at::Tensor& values, double bound) 
 
 }  // namespace
 
-Detector::Detector(std::shared_ptr<const Backbone> backbone, std::shared_ptr<const MemoryBank> bank)
+Detector::Detector(std::shared_ptr<const Backbone> backbone, std::shared_ptr<const MemoryBank> bank,
+                   const Monitor& monitor)
     : backbone_((check_compatible(*backbone, *bank), std::move(backbone))),
       bank_(std::move(bank)),
       preprocess_(bank_->settings, backbone_->stride()),
-      search_(bank_->rows.to(backbone_->device())),
+      search_(bank_->rows.to(backbone_->device()), monitor),
       own_neighbours_(bank_->neighbours.to(backbone_->device())) {}
 
 std::shared_ptr<const Detector> Detector::get(const std::shared_ptr<const Backbone>& backbone,
-                                              const std::shared_ptr<const MemoryBank>& bank) {
+                                              const std::shared_ptr<const MemoryBank>& bank,
+                                              const Monitor& monitor) {
   // A detector keeps both alive: an address can't be another object's while one of it is known.
   static auto& cache = *new WeakCache<std::pair<const Backbone*, const MemoryBank*>, Detector>;
-  return cache.get({backbone.get(), bank.get()},
-                   [&] { return std::make_shared<const Detector>(backbone, bank); });
+  return cache.get(
+      {backbone.get(), bank.get()},
+      [&] { return std::make_shared<const Detector>(backbone, bank, monitor); }, monitor);
 }
 
 std::vector<Result> Detector::score(const Embedding& embedding, Size input,

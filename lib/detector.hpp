@@ -27,12 +27,14 @@ struct Result {
 class Detector {
  public:
   /// Throws Error(Incompatible), naming both sides, where the bank was made with another network,
-  /// other weights or other layers.
-  Detector(std::shared_ptr<const Backbone> backbone, std::shared_ptr<const MemoryBank> bank);
+  /// other weights or other layers; Error(Cancelled).
+  Detector(std::shared_ptr<const Backbone> backbone, std::shared_ptr<const MemoryBank> bank,
+           const Monitor& monitor = {});
 
   /// Makes a detector, or hands out the one that the process already has of these two objects.
   static std::shared_ptr<const Detector> get(const std::shared_ptr<const Backbone>& backbone,
-                                             const std::shared_ptr<const MemoryBank>& bank);
+                                             const std::shared_ptr<const MemoryBank>& bank,
+                                             const Monitor& monitor = {});
 
   const Backbone& backbone() const { return *backbone_; }
   const MemoryBank& bank() const { return *bank_; }

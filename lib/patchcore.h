@@ -200,9 +200,10 @@ PATCHCORE_API PatchcoreBank* patchcore_fit_build(PatchcoreFit* fit, PatchcorePro
 typedef struct _PatchcoreDetector PatchcoreDetector;
 
 /* What takes memory and time, the bank made ready to search, is shared by all detectors of one
- * network and one bank. */
+ * network and one bank. Cancelled within 200 ms. */
 PATCHCORE_API PatchcoreDetector* patchcore_detector_new(PatchcoreBackbone* backbone,
-                                                        PatchcoreBank* bank, GError** error);
+                                                        PatchcoreBank* bank,
+                                                        GCancellable* cancellable, GError** error);
 PATCHCORE_API PatchcoreDetector* patchcore_detector_ref(PatchcoreDetector* detector);
 PATCHCORE_API void patchcore_detector_unref(PatchcoreDetector* detector);
 /* Owned by the detector. */

@@ -52,6 +52,14 @@ void trigger(ElementHarness& h) {
                                    gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM, structure)));
 }
 
+/// That a bank was fitted on.
+guint64 frames_in(const std::string& location) {
+  PatchcoreBankInfo info;
+  const Bank made(library().patchcore_bank_load(location.c_str(), nullptr, nullptr));
+  library().patchcore_bank_get_info(made.get(), &info);
+  return info.frames;
+}
+
 guint64 latency_of(ElementHarness& h) { return gst_harness_query_latency(h.get()); }
 
 }  // namespace
@@ -178,10 +186,26 @@ START_TEST(frames_that_were_not_learned_in_time_are_replaced_by_later_ones) {
     state = state_of(h.pull());
     ck_assert_uint_lt(i, 10000);
   }
-  PatchcoreBankInfo info;
-  const Bank made(library().patchcore_bank_load(location.c_str(), nullptr, nullptr));
-  library().patchcore_bank_get_info(made.get(), &info);
-  ck_assert_uint_eq(info.frames, 4);
+  ck_assert_uint_eq(frames_in(location), 4);
+}
+END_TEST
+
+START_TEST(frames_that_were_on_their_way_at_a_reset_count_for_nothing) {
+  TemporaryFolder folder;
+  const std::string location = folder.file("bank");
+  ElementHarness h("mode=auto fit-frames=4 input-size=128 bank-location=" + location);
+  auto busy = std::make_unique<BusyEngine>();
+  for (guint i = 0; i < 3; ++i) h.push(i);
+  gboolean accepted = FALSE;
+  g_signal_emit_by_name(h.element(), "reset", &accepted);
+  ck_assert(accepted);
+  wait_for_message(h.bus(), "patchcore-done");
+  busy.reset();
+  for (guint i = 3; i < 7; ++i) h.push(i);
+  assert_text(states(h, 7), "lllllll");  // three for the fit that is gone
+  h.push(7);
+  assert_text(state_of(h.pull()), "scored");
+  ck_assert_uint_eq(frames_in(location), 4);
 }
 END_TEST
 
@@ -326,6 +350,7 @@ int main(int argc, char** argv) {
   tcase_add_test(tests, realtime_auto_is_yes_where_upstream_is_live_and_else_no);
   tcase_add_test(tests, frames_in_a_hurry_are_not_dropped_and_keep_their_order);
   tcase_add_test(tests, frames_that_were_not_learned_in_time_are_replaced_by_later_ones);
+  tcase_add_test(tests, frames_that_were_on_their_way_at_a_reset_count_for_nothing);
   tcase_add_test(tests, frames_of_a_live_stream_pass_while_the_bank_is_built);
   tcase_add_test(tests, latency_is_max_latency_in_every_mode_and_from_the_first_query_on);
   tcase_add_test(tests, every_nth_frame_is_inferred_and_the_others_carry_its_result);

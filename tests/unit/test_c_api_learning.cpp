@@ -13,7 +13,8 @@ class Scored {
   Scored(const Bank& bank, const std::vector<guint8>& rgb, const gdouble* keep_above = nullptr) {
     ErrorPtr error;
     const Backbone backbone = builtin();
-    const Detector detector(patchcore_detector_new(backbone.get(), bank.get(), error.out()));
+    const Detector detector(
+        patchcore_detector_new(backbone.get(), bank.get(), nullptr, error.out()));
     error.assert_none();
     request_.rgb = rgb.data();
     request_.detector = detector.get();
