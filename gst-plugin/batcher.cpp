@@ -33,28 +33,43 @@ void Batcher::took(const Job& like, size_t jobs, GstClockTime time) {
   if (!first) entry->second += kNewest * (each - entry->second);
 }
 
+/// The inspections that wait of each stream, oldest first.
+std::map<const Listener*, std::vector<Batcher::Waiting>> Batcher::streams() const {
+  std::map<const Listener*, std::vector<Waiting>> all;
+  std::map<const Listener*, const Inspection*> newest;
+  for (size_t i = 0; i < waiting_.size(); ++i) {
+    const Job& job = *waiting_[i].job;
+    const Listener* listener = waiting_[i].listener.get();
+    auto& inspections = all[listener];
+    if (inspections.empty() || !job.inspection || job.inspection != newest[listener])
+      inspections.emplace_back();
+    newest[listener] = job.inspection;
+    inspections.back().jobs.push_back(i);
+    inspections.back().needed += expected(job, 1);
+  }
+  return all;
+}
+
 /// Those that are worth it, streams in turn.
 std::vector<Batcher::Candidate> Batcher::candidates() {
-  struct Stream {
-    std::vector<Candidate> in_time;
-    Candidate newest;
-  };
-  std::map<const Listener*, Stream> streams;
-  for (size_t i = 0; i < waiting_.size(); ++i) {
-    const Entry& entry = waiting_[i];
-    const Listener* listener = entry.listener.get();
-    Stream& stream = streams[listener];
+  std::vector<Candidate> all;
+  const auto streams = this->streams();
+  for (const auto& [listener, inspections] : streams) {
     const auto served = served_.find(listener);
     const guint64 last = served == served_.end() ? 0 : served->second;
-    const GstClockTimeDiff left = entry.listener->time_left(*entry.job);
-    stream.newest = {i, 0, last, kForEver};
-    if (left > expected(*entry.job, 1))
-      stream.in_time.push_back({i, stream.in_time.size(), last, left});
-  }
-  std::vector<Candidate> all;
-  for (auto& [listener, stream] : streams) {
-    if (stream.in_time.empty()) stream.in_time.push_back(stream.newest);
-    all.insert(all.end(), stream.in_time.begin(), stream.in_time.end());
+    size_t turn = 0;
+    bool any_in_time = false;
+    for (const Waiting& waiting : inspections) {
+      const Job& job = *waiting_[waiting.jobs.front()].job;
+      const GstClockTimeDiff left = listener->time_left(job);
+      const bool in_time = left > waiting.needed;
+      any_in_time = any_in_time || in_time;
+      const bool begun = job.inspection && job.inspection->begun;
+      const bool newest = &waiting == &inspections.back();
+      if (!in_time && !begun && (!newest || any_in_time)) continue;
+      for (const size_t index : waiting.jobs)
+        all.push_back({index, turn++, last, in_time ? left : kForEver});
+    }
   }
   std::sort(all.begin(), all.end(), [](const Candidate& a, const Candidate& b) {
     return std::tie(a.turn, a.served, a.index) < std::tie(b.turn, b.served, b.index);
@@ -92,6 +107,7 @@ std::vector<Batcher::Entry> Batcher::take(std::vector<Entry>* skipped) {
   ++batches_;
   for (const Candidate& chosen : choose(in_turn)) {
     batch.push_back(std::move(waiting_[chosen.index]));
+    if (Inspection* inspection = batch.back().job->inspection) inspection->begun = true;
     served_[batch.back().listener.get()] = batches_;
   }
   // What is neither chosen nor a candidate is too late.

@@ -17,8 +17,9 @@ namespace gstpatchcore {
 ///
 /// Streams take turns: each one's oldest job comes before anyone's second, and who was served
 /// longest ago is first, so that neither a fast stream nor one of another shape starves the others.
-/// A job whose outcome would come too late for its frame is skipped, save the newest of a stream
-/// that has no other: its result comes late, for the frames after it.
+/// An inspection whose outcome would come too late for its frame is skipped, all its jobs at once,
+/// save one that has begun and the newest of a stream that has no other: its result comes late, for
+/// the frames after it.
 ///
 /// Not locked: the engine's lock guards it.
 class Batcher {
@@ -28,6 +29,7 @@ class Batcher {
     std::shared_ptr<Listener> listener;
   };
 
+  /// All jobs of an inspection come without another's between them.
   void add(Entry entry) { waiting_.push_back(std::move(entry)); }
   bool empty() const { return waiting_.empty(); }
 
@@ -49,10 +51,16 @@ class Batcher {
     GstClockTimeDiff time_left;  ///< until its outcome is too late; G_MAXINT64 for one that is
   };
   using Shape = std::pair<guint, guint>;
+  /// What waits of one inspection.
+  struct Waiting {
+    std::vector<size_t> jobs;     ///< indices in waiting_
+    GstClockTimeDiff needed = 0;  ///< expected for all of them
+  };
 
   static Shape shape(const Job& job) { return {job.width, job.height}; }
   /// 0 where nothing is known.
   GstClockTimeDiff expected(const Job& like, size_t jobs) const;
+  std::map<const Listener*, std::vector<Waiting>> streams() const;
   std::vector<Candidate> candidates();
   std::vector<Candidate> choose(const std::vector<Candidate>& in_turn) const;
 

@@ -34,7 +34,7 @@ void infer_one_by_one(const Backbone& backbone, const std::vector<Job*>& jobs) {
 
 std::shared_ptr<Engine> Engine::get(const Backbone& backbone) {
   static std::mutex mutex;
-  static std::map<gconstpointer, std::weak_ptr<Engine>> engines;
+  static auto& engines = *new std::map<gconstpointer, std::weak_ptr<Engine>>;
   std::lock_guard lock(mutex);
   std::erase_if(engines, [](const auto& entry) { return entry.second.expired(); });
   auto& slot = engines[library().patchcore_backbone_get_id(backbone.get())];
@@ -57,10 +57,10 @@ Engine::~Engine() {
   thread_.retire();
 }
 
-void Engine::submit(std::shared_ptr<Job> job, std::shared_ptr<Listener> listener) {
+void Engine::submit(std::vector<Batcher::Entry> jobs) {
   {
     std::lock_guard lock(state_->mutex);
-    state_->batcher.add({std::move(job), std::move(listener)});
+    for (auto& entry : jobs) state_->batcher.add(std::move(entry));
   }
   state_->work.notify_one();
 }

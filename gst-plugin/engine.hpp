@@ -22,8 +22,9 @@ class Engine {
   /// Does not wait for the batch that is being computed.
   ~Engine();
 
-  /// Jobs of one listener are done in the order of submission.
-  void submit(std::shared_ptr<Job> job, std::shared_ptr<Listener> listener);
+  /// Jobs of one listener and shape are done in the order of submission. Those of an inspection
+  /// are submitted together.
+  void submit(std::vector<Batcher::Entry> jobs);
 
   /// Forgets a listener's jobs that aren't being computed. They are never reported.
   void withdraw(const Listener& listener);

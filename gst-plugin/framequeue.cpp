@@ -5,6 +5,24 @@
 
 namespace gstpatchcore {
 
+namespace {
+
+/// Results don't outlive these.
+bool ends_epoch(const GstEvent* event) {
+  const GstEventType type = GST_EVENT_TYPE(event);
+  return type == GST_EVENT_CAPS || type == GST_EVENT_STREAM_START || type == GST_EVENT_EOS;
+}
+
+/// A pad has one event of a kind.
+bool same_kind(const GstEvent* a, GstEvent* b) {
+  if (GST_EVENT_TYPE(a) != GST_EVENT_TYPE(b)) return false;
+  if (!(gst_event_type_get_flags(GST_EVENT_TYPE(a)) & GST_EVENT_TYPE_STICKY_MULTI)) return true;
+  return gst_event_has_name_id(
+      b, gst_structure_get_name_id(gst_event_get_structure(const_cast<GstEvent*>(a))));
+}
+
+}  // namespace
+
 const char* nick(FrameState state) {
   switch (state) {
     case FrameState::Learning: return "learning";
@@ -36,9 +54,18 @@ bool FrameQueue::wait_for_room() {
 
 bool FrameQueue::push(Item item) {
   std::lock_guard lock(mutex_);
-  if (flushing_) return false;
+  if (flushing_) {
+    const bool kept = item.event && GST_EVENT_IS_STICKY(item.event.get()) &&
+                      GST_EVENT_TYPE(item.event.get()) != GST_EVENT_EOS;
+    if (kept) keep(std::move(item.event));
+    return kept;
+  }
+  if (item.event && ends_epoch(item.event.get())) ++pushed_epoch_;
   if (item.frame) ++frames_;
-  if (item.frame && item.frame->inspection) item.frame->inspection->epoch = epoch_;
+  if (item.frame && item.frame->inspection) {
+    item.frame->inspection->epoch = pushed_epoch_;
+    item.frame->inspection->number = ++inspections_;
+  }
   items_.push_back(std::move(item));
   ready_.notify_one();
   return true;
@@ -84,6 +111,7 @@ std::optional<Item> FrameQueue::pop() {
   items_.pop_front();
   query_taken_ = item->query != nullptr;
   if (item->frame) leave(*item->frame);
+  if (item->event) leave(item->event.get());
   return item;
 }
 
@@ -92,8 +120,16 @@ void FrameQueue::leave(Frame& frame) {
   --frames_;
   space_.notify_all();
   if (!frame.inspection) return;
+  epoch_ = frame.inspection->epoch;
   frame.inspection->left = true;
   frame.finished = frame.inspection->open == 0 && !frame.inspection->skipped();
+}
+
+/// Called with the lock held.
+void FrameQueue::leave(GstEvent* event) {
+  if (!ends_epoch(event)) return;
+  epoch_ = 0;
+  late_ = nullptr;
 }
 
 std::shared_ptr<Inspection> FrameQueue::take_late() {
@@ -101,20 +137,54 @@ std::shared_ptr<Inspection> FrameQueue::take_late() {
   return std::exchange(late_, nullptr);
 }
 
-void FrameQueue::set_flushing(bool flushing) {
+void FrameQueue::stop(bool keep_segment) {
   std::deque<Item> dropped;  // buffers are released without the lock
   std::shared_ptr<Inspection> late;
   {
     std::lock_guard lock(mutex_);
-    flushing_ = flushing;
+    flushing_ = true;
     dropped.swap(items_);
     late.swap(late_);
+    for (Item& item : dropped) {
+      if (!item.event || !GST_EVENT_IS_STICKY(item.event.get())) continue;
+      const GstEventType type = GST_EVENT_TYPE(item.event.get());
+      if (type == GST_EVENT_EOS || (type == GST_EVENT_SEGMENT && !keep_segment)) continue;
+      keep(std::move(item.event));
+    }
     frames_ = 0;
-    ++epoch_;
+    epoch_ = 0;
+    ++pushed_epoch_;
     earliest_ = GST_CLOCK_TIME_NONE;
     space_.notify_all();
     ready_.notify_all();
   }
+}
+
+/// Called with the lock held, while nothing but such events is queued. A newer one takes the place
+/// of its kind, so that there are never many, in whatever time.
+void FrameQueue::keep(EventPtr event) {
+  for (Item& item : items_)
+    if (same_kind(item.event.get(), event.get())) {
+      item.event = std::move(event);
+      return;
+    }
+  items_.push_back({nullptr, std::move(event), nullptr});
+}
+
+void FrameQueue::start() {
+  std::lock_guard lock(mutex_);
+  flushing_ = false;
+  ready_.notify_all();
+}
+
+void FrameQueue::end_unless_restarted(std::atomic<GstFlowReturn>& flow) {
+  std::lock_guard lock(mutex_);
+  for (const Item& item : items_) {
+    if (!item.event) continue;
+    const GstEventType type = GST_EVENT_TYPE(item.event.get());
+    if (type == GST_EVENT_SEGMENT || type == GST_EVENT_STREAM_START) return;
+  }
+  flow = GST_FLOW_EOS;
 }
 
 bool FrameQueue::flushing() const {
@@ -138,7 +208,9 @@ void FrameQueue::job_done(Job& job) {
   Inspection& inspection = *job.inspection;
   if (inspection.ticket && !job.skipped && !job.error) inspection.ticket->learned = true;
   if (--inspection.open > 0) return;
-  if (inspection.left && inspection.epoch == epoch_ && inspection.scorer && !inspection.skipped())
+  const bool told = inspection.error() || (inspection.scorer && !inspection.skipped());
+  if (told && inspection.left && inspection.epoch == epoch_ &&
+      (!late_ || late_->number < inspection.number))
     late_ = inspection.shared_from_this();
   ready_.notify_one();
 }

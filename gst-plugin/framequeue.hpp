@@ -74,12 +74,18 @@ class FrameQueue : public Listener {
   /// Nothing: flushing.
   std::optional<Item> pop();
 
-  /// The newest inspection that was done after its frame had left, once; else nullptr.
+  /// The newest inspection that was done or failed after its frame had left, once; else nullptr.
+  /// Not across CAPS, STREAM_START or EOS: its picture, or its stream, is another one then.
   std::shared_ptr<Inspection> take_late();
 
-  /// On: all waits end, all items go, nothing is taken in any more.
-  void set_flushing(bool flushing);
+  /// All waits end, what is queued goes, and nothing is taken in until start(); save sticky events,
+  /// which upstream sends but once. keep_segment: that one too, since no flush brings another.
+  void stop(bool keep_segment);
+  void start();
   bool flushing() const;
+
+  /// Sets `flow` to EOS unless something is queued behind which downstream may want more.
+  void end_unless_restarted(std::atomic<GstFlowReturn>& flow);
 
   GstClockTimeDiff time_left(const Job& job) const override;
   void job_done(Job& job) override;
@@ -87,13 +93,17 @@ class FrameQueue : public Listener {
  private:
   bool head_can_leave();
   void leave(Frame& frame);
+  void leave(GstEvent* event);
+  void keep(EventPtr event);
 
   mutable std::mutex mutex_;
   std::condition_variable space_, ready_;
   std::deque<Item> items_;
   guint max_frames_ = 1;
-  guint frames_ = 0;  ///< among items_
-  guint epoch_ = 0;   ///< counts flushes
+  guint frames_ = 0;         ///< among items_
+  guint64 inspections_ = 0;  ///< that were pushed
+  guint pushed_epoch_ = 1;   ///< counts flushes, and events that results don't outlive
+  guint epoch_ = 0;          ///< of the frame that left last; 0: none since
   bool flushing_ = true;
   bool query_taken_ = false;  ///< by pop(): it must not go away before answer()
   std::optional<bool> answer_;

@@ -107,13 +107,8 @@ void src_task(gpointer data) {
   GST_DEBUG_OBJECT(self, "pausing: %s", gst_flow_get_name(flow));
   gst_pad_pause_task(self->srcpad);
   if (!stream) return;
-  const bool tell = stream->eos_received();  // as queue does: no chain will return it
-  stream->stop(flow);
-  if (flow == GST_FLOW_FLUSHING) return;
-  if (tell && (flow == GST_FLOW_NOT_LINKED || flow <= GST_FLOW_NOT_NEGOTIATED) &&
-      flow != GST_FLOW_ERROR)
-    GST_ELEMENT_FLOW_ERROR(self, flow);
-  if (tell || flow == GST_FLOW_ERROR) gst_pad_push_event(self->srcpad, gst_event_new_eos());
+  const bool ended = stream->stop(flow);
+  if (ended || flow == GST_FLOW_ERROR) gst_pad_push_event(self->srcpad, gst_event_new_eos());
 }
 
 bool start_task(GstPad* srcpad) {
@@ -162,8 +157,9 @@ gboolean sink_event(GstPad*, GstObject* parent, GstEvent* data) {
 }
 
 gboolean src_event(GstPad* pad, GstObject* parent, GstEvent* event) {
-  if (GST_EVENT_TYPE(event) == GST_EVENT_QOS)
-    if (const auto stream = stream_of(parent)) stream->receive_qos(event);
+  const auto stream = stream_of(parent);
+  if (stream && GST_EVENT_TYPE(event) == GST_EVENT_QOS) stream->receive_qos(event);
+  if (stream && GST_EVENT_TYPE(event) == GST_EVENT_RECONFIGURE && stream->reopen()) start_task(pad);
   return gst_pad_event_default(pad, parent, event);
 }
 
@@ -225,6 +221,19 @@ void warn_without_threshold(GstPatchCoreDetect* self, const PatchcoreBankInfo& b
                         (nullptr));
 }
 
+/// stream: nullptr where opening it failed. bank_location: that it was opened with.
+void publish(GstPatchCoreDetect* self, std::shared_ptr<Stream> stream,
+             const std::string& bank_location) {
+  GST_OBJECT_LOCK(self);
+  self->priv->opening.reset();
+  self->priv->stream = stream;
+  const std::string location = self->priv->config.bank_location;
+  GST_OBJECT_UNLOCK(self);
+  if (!stream) return;
+  if (stream->session().scorer()) g_object_notify(G_OBJECT(self), "active-bank");
+  if (location != bank_location) stream->session().set_bank_location(location);  // set meanwhile
+}
+
 bool open_stream(GstPatchCoreDetect* self) {
   GST_OBJECT_LOCK(self);
   const Config config = self->priv->config;
@@ -243,10 +252,7 @@ bool open_stream(GstPatchCoreDetect* self) {
     stream->set_clock(clock);
     gst_clear_object(&clock);
   }
-  GST_OBJECT_LOCK(self);
-  self->priv->opening.reset();
-  if (opened) self->priv->stream = std::move(stream);
-  GST_OBJECT_UNLOCK(self);
+  publish(self, opened ? std::move(stream) : nullptr, config.bank_location);
   return opened;
 }
 

@@ -19,12 +19,13 @@ void History::add(KeptPatches kept) {
   }
 }
 
-std::vector<KeptPatches> History::take(GstClockTime from, GstClockTime to) {
+std::vector<KeptPatches> History::take(GstClockTime from, GstClockTime to, guint64 lineage) {
   std::lock_guard lock(mutex_);
   std::vector<KeptPatches> found;
   std::deque<KeptPatches> rest;
   for (KeptPatches& kept : entries_) {
-    const bool wanted = kept.running_time >= from && kept.running_time <= to;
+    const bool wanted =
+        kept.lineage == lineage && kept.running_time >= from && kept.running_time <= to;
     if (wanted) {
       bytes_ -= size(kept);
       found.push_back(std::move(kept));

@@ -17,6 +17,7 @@ struct KeptPatches {
   GstClockTime running_time;
   BytesPtr patches;  ///< rows of the bank's width, float
   gdouble above;     ///< their distance to the bank is at least that
+  guint64 lineage;   ///< of that bank
 };
 
 /// Such patches of the latest frames, within a bound of memory. Any thread.
@@ -27,8 +28,9 @@ class History {
 
   bool enabled() const { return limit_ > 0; }
   void add(KeptPatches kept);
-  /// Those of the frames from `from` to `to`, both included; they are kept no longer.
-  std::vector<KeptPatches> take(GstClockTime from, GstClockTime to);
+  /// Those of the frames from `from` to `to`, both included, that a bank of this lineage scored;
+  /// they are kept no longer.
+  std::vector<KeptPatches> take(GstClockTime from, GstClockTime to, guint64 lineage);
   void clear();
 
  private:

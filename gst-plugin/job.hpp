@@ -25,6 +25,7 @@ struct Scorer {
   Detector detector;
   PatchcoreBankInfo info{};
   std::string location;  ///< where it was read or saved
+  guint64 lineage = 0;   ///< the same for what it has been taught since
 };
 
 struct Inspection;
@@ -36,6 +37,7 @@ struct Ticket {
 
   const guint64 round;               ///< of learning; reset() begins another
   std::atomic<bool> learned{false};  ///< the fit has its patches
+  bool told = false;                 ///< the session's, under its lock: it is counted as learned
 };
 
 /// One prepared picture on its way through the engine. The sink pad's thread makes it, the engine's
@@ -83,15 +85,25 @@ struct Inspection : std::enable_shared_from_this<Inspection> {
   std::shared_ptr<Ticket> ticket;        ///< of a fit, else nullptr
   Moment moment;                         ///< when the frame was; the src side's, once it leaves
 
+  // The engine's, under its lock:
+  bool begun = false;  ///< one of the jobs was taken
+
   // The queue's, under its lock:
-  size_t open = 0;  ///< jobs that aren't done
-  guint epoch = 0;  ///< of the queue, when the frame came in
+  size_t open = 0;     ///< jobs that aren't done
+  guint64 number = 0;  ///< counts a queue's inspections
+  guint epoch = 0;     ///< of the queue, when the frame came in
   bool left = false;
 
   bool skipped() const {
     for (const auto& job : jobs)
       if (job->skipped) return true;
     return false;
+  }
+  /// The first; nullptr: none.
+  const GError* error() const {
+    for (const auto& job : jobs)
+      if (job->error) return job->error.get();
+    return nullptr;
   }
 };
 

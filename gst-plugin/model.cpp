@@ -56,13 +56,16 @@ std::shared_ptr<const Scorer> Model::load(const std::string& location, GCancella
 }
 
 std::shared_ptr<const Scorer> Model::make_scorer(Bank bank, const std::string& location,
-                                                 GCancellable* cancellable, GError** error) const {
+                                                 GCancellable* cancellable, GError** error,
+                                                 guint64 lineage) const {
+  static std::atomic<guint64> lineages{0};
   auto scorer = std::make_shared<Scorer>();
   scorer->detector =
       Detector(library().patchcore_detector_new(backbone_.get(), bank.get(), cancellable, error));
   if (!scorer->detector) return nullptr;
   scorer->bank = std::move(bank);
   scorer->location = location;
+  scorer->lineage = lineage ? lineage : ++lineages;
   library().patchcore_bank_get_info(scorer->bank.get(), &scorer->info);
   return scorer;
 }

@@ -23,8 +23,10 @@ class Model {
   /// A bank of the same network. nullptr: *error is set.
   std::shared_ptr<const Scorer> load(const std::string& location, GCancellable* cancellable,
                                      GError** error) const;
+  /// lineage: of the bank that this one was taught from; 0: it is a new one.
   std::shared_ptr<const Scorer> make_scorer(Bank bank, const std::string& location,
-                                            GCancellable* cancellable, GError** error) const;
+                                            GCancellable* cancellable, GError** error,
+                                            guint64 lineage = 0) const;
   /// like: a bank whose settings it has in place of the configured ones, or none. Empty: *error is
   /// set.
   Fit make_fit(const Bank& like, GError** error) const;

@@ -77,11 +77,11 @@ BufferPtr Reporter::report(Frame& frame, std::shared_ptr<Inspection> late) {
 
 /// What the frame came to, now that it leaves.
 void Reporter::settle(Frame& frame) {
+  // What scored the frames before is gone.
+  if (frame.state == FrameState::Learning || frame.state == FrameState::Building) reset();
   if (frame.state == FrameState::Learning) {
-    if (frame.finished)
-      session_.tell_learned(*frame.inspection->ticket);
-    else
-      frame.state = FrameState::None;
+    session_.tell_learned(frame.finished ? frame.inspection->ticket.get() : nullptr);
+    if (!frame.finished) frame.state = FrameState::None;
   }
   if (frame.state == FrameState::Scored) {
     if (frame.finished)
@@ -95,6 +95,8 @@ void Reporter::settle(Frame& frame) {
 }
 
 void Reporter::take(std::shared_ptr<Inspection> scored, const LiveConfig& live) {
+  if (last_ && last_->number > scored->number) return;    // it comes later than a newer one
+  if (last_ && last_->scorer != scored->scorer) reset();  // scores of two banks don't compare
   last_ = std::move(scored);
   keep_patches(*last_);
   update_alarm(*last_, live);
@@ -105,7 +107,8 @@ void Reporter::keep_patches(const Inspection& inspection) {
     if (job->result.patches)
       session_.history().add({inspection.moment.running_time,
                               {g_bytes_ref(job->result.patches), g_bytes_unref},
-                              job->keep_above});
+                              job->keep_above,
+                              inspection.scorer->lineage});
 }
 
 /// Puts the last result's maps, regions and heatmaps on a frame, whose results begin at `first`.

@@ -150,6 +150,7 @@ void Session::ticket_returned(const Ticket& ticket) {
   if (ticket.round != round_) return;
   --pending_;
   learned_ += ticket.learned;
+  told_ += ticket.learned && !ticket.told;
   if (phase_ == Phase::Full) build_when_all_are_in();
   changed_.notify_all();
 }
@@ -158,16 +159,17 @@ void Session::build_when_all_are_in() {
   if (pending_ == 0) worker_.submit([this] { build_if_complete(); });
 }
 
-void Session::tell_learned(const Ticket& ticket) {
+void Session::tell_learned(Ticket* learned) {
+  const guint64 of = config_.fit_frames;
   guint64 frames;
   {
     std::lock_guard lock(mutex_);
-    if (ticket.round != round_) return;
-    frames = ++told_;
+    if (learned && learned->round == round_ && !std::exchange(learned->told, true)) ++told_;
+    frames = told_;
+    // A hundred messages a fit at most.
+    if (frames * 100 / of == std::exchange(told_percent_, frames * 100 / of)) return;
   }
-  // A hundred messages a fit at most.
-  const guint64 of = config_.fit_frames;
-  if (frames * 100 / of != (frames - 1) * 100 / of) post_fit(element_, frames, of);
+  post_fit(element_, frames, of);
 }
 
 bool Session::finish() {
@@ -258,12 +260,31 @@ bool Session::build() {
     scorer = model_->make_scorer(bank, location, cancellable_, error.out());
     if (!scorer) return fail(error.get());
     use(scorer, /*loaded=*/true);
+    tell_active_bank();
     return true;
   }
   std::lock_guard lock(mutex_);
   bank_ = bank;
   fit_.reset();  // its frames take more memory than all the rest
   change(Phase::Done);
+  return true;
+}
+
+/// In auto mode a file that has come since is somebody's bank, and is left alone.
+bool Session::save_built(const Bank& bank, const std::string& location, GError** error) {
+  bool replaces = config_.mode != Mode::Auto;
+  {
+    std::lock_guard lock(mutex_);
+    replaces = replaces || replaces_;
+  }
+  if (replaces || !g_file_test(location.c_str(), G_FILE_TEST_EXISTS))
+    return library().patchcore_bank_save(bank.get(), location.c_str(), cancellable_, error) !=
+           FALSE;
+  GST_ELEMENT_WARNING(element_, RESOURCE, WRITE,
+                      ("While the bank was learnt a file \"%s\" has come, which stays as it is. "
+                       "The new bank scores, and is not saved.",
+                       location.c_str()),
+                      (nullptr));
   return true;
 }
 
@@ -274,8 +295,8 @@ Bank Session::build_and_save(const std::string& location) {
   Bank bank(lib.patchcore_fit_build(
       fit_.get(), [](gdouble f, gpointer p) { static_cast<Progress*>(p)->advance(f); }, &progress,
       cancellable_, error.out()));
-  if (bank && lib.patchcore_bank_save(bank.get(), location.c_str(), cancellable_, error.out())) {
-    progress.complete("bank built and saved");
+  if (bank && save_built(bank, location, error.out())) {
+    progress.complete("bank built");
     return bank;
   }
   if (error.is(PATCHCORE_ERROR_CANCELLED)) progress.cancel();

@@ -56,8 +56,9 @@ class Session : public std::enable_shared_from_this<Session> {
   bool detecting() const;
   /// Fitting or building failed, and an error was posted: nothing is admitted any more.
   bool failed() const;
-  /// Src side: a frame has been learned.
-  void tell_learned(const Ticket& ticket);
+  /// Src side, for each frame of a fit that leaves: tells how many were learned. learned: the
+  /// frame's ticket where it was learned by now, else nullptr.
+  void tell_learned(Ticket* learned);
   /// Src side: patches above the threshold, for add_normal().
   History& history() { return history_; }
 
@@ -101,7 +102,9 @@ class Session : public std::enable_shared_from_this<Session> {
   void build_if_complete();
   bool build();
   Bank build_and_save(const std::string& location);
+  bool save_built(const Bank& bank, const std::string& location, GError** error);
   void use(std::shared_ptr<const Scorer> scorer, bool loaded);
+  void tell_active_bank();
   void swap_bank(const std::string& location);
   void save(const Bank& bank, const std::string& location);
   bool learn_anew();
@@ -123,7 +126,9 @@ class Session : public std::enable_shared_from_this<Session> {
   guint64 pending_ = 0;                   ///< frames on their way into the fit
   guint64 learned_ = 0;                   ///< frames in it
   guint64 goal_ = 0;                      ///< frames to learn
-  guint64 told_ = 0;                      ///< frames that have left as learned
+  guint64 told_ = 0;                      ///< of them that tell_learned() knows of
+  guint64 told_percent_ = 0;              ///< that the bus was told last
+  bool replaces_ = false;                 ///< a file at bank_location_ is our own old bank
   bool fit_asked_ = false;                ///< by finish_fit(), which is to be told of the end
   Fit fit_;                               ///< until its bank is built
   Bank bank_;                             ///< the newest

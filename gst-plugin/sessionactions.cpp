@@ -6,24 +6,24 @@
 namespace gstpatchcore {
 
 void Session::use(std::shared_ptr<const Scorer> scorer, bool loaded) {
-  {
-    std::lock_guard lock(mutex_);
-    scorer_ = std::move(scorer);
-    bank_ = scorer_->bank;
-    if (loaded) loaded_ = scorer_;
-    fit_.reset();
-    change(Phase::Detecting);
-  }
-  g_object_notify(G_OBJECT(element_), "active-bank");
+  std::lock_guard lock(mutex_);
+  scorer_ = std::move(scorer);
+  bank_ = scorer_->bank;
+  if (loaded) loaded_ = scorer_;
+  fit_.reset();
+  change(Phase::Detecting);
 }
+
+void Session::tell_active_bank() { g_object_notify(G_OBJECT(element_), "active-bank"); }
 
 // ---- another bank -------------------------------------------------------------------------------
 
 void Session::set_bank_location(const std::string& location) {
   std::lock_guard lock(mutex_);
   if (location.empty()) return;
-  const bool instead_of_learning = config_.mode == Mode::Auto && phase_ == Phase::Learning &&
-                                   g_file_test(location.c_str(), G_FILE_TEST_EXISTS);
+  const bool learning = phase_ == Phase::Learning || building();
+  const bool instead_of_learning =
+      config_.mode == Mode::Auto && learning && g_file_test(location.c_str(), G_FILE_TEST_EXISTS);
   if (phase_ == Phase::Detecting || instead_of_learning)
     worker_.submit([this, location] { swap_bank(location); });
   else
@@ -40,7 +40,8 @@ void Session::swap_bank(const std::string& location) {
       std::lock_guard lock(mutex_);
       bank_location_ = location;
     }
-    return use(std::move(scorer), /*loaded=*/true);
+    use(std::move(scorer), /*loaded=*/true);
+    return tell_active_bank();
   }
   if (!g_cancellable_is_cancelled(cancellable_))
     post_warning(element_, error.get(), "The bank stays as it was.");
@@ -99,10 +100,12 @@ bool Session::learn_anew() {
     scorer_ = nullptr;
     goal_ = config_.fit_frames;
     ++round_;  // frames that are still on their way belong to the fit that is gone
-    pending_ = learned_ = told_ = 0;
+    pending_ = learned_ = told_ = told_percent_ = 0;
     asked = std::exchange(fit_asked_, false);
+    replaces_ = true;
     change(Phase::Learning);
   }
+  tell_active_bank();
   if (asked) post_done(element_, "finish-fit", /*success=*/false);
   return true;
 }
@@ -112,6 +115,7 @@ void Session::start_over() {
   bool ok = true;
   if (config_.mode == Mode::Detect) {
     use(loaded_, /*loaded=*/true);
+    tell_active_bank();
   } else {
     ok = learn_anew();
   }
@@ -121,8 +125,9 @@ void Session::start_over() {
 // ---- add-normal ---------------------------------------------------------------------------------
 
 bool Session::add_normal(GstClockTime from, GstClockTime to) {
-  if (!detecting()) return false;
-  auto kept = history_.take(from, to);
+  const auto now = scorer();
+  if (!now) return false;
+  auto kept = history_.take(from, to, now->lineage);
   if (kept.empty()) return false;
   worker_.submit([this, kept = std::move(kept)] { extend(kept); });
   return true;
@@ -132,7 +137,7 @@ void Session::extend(const std::vector<KeptPatches>& kept) {
   const auto before = scorer();
   ErrorPtr error;
   std::shared_ptr<const Scorer> after;
-  if (before) {
+  if (before && before->lineage == kept.front().lineage) {
     std::vector<GBytes*> patches;
     gdouble covered = kept.front().above;
     for (const KeptPatches& one : kept) {
@@ -143,9 +148,13 @@ void Session::extend(const std::vector<KeptPatches>& kept) {
                                               static_cast<guint>(patches.size()), covered,
                                               cancellable_, error.out()));
     if (bank)
-      after = model_->make_scorer(std::move(bank), before->location, cancellable_, error.out());
+      after = model_->make_scorer(std::move(bank), before->location, cancellable_, error.out(),
+                                  before->lineage);
   }
-  if (after) use(after, /*loaded=*/false);
+  if (after) {
+    use(after, /*loaded=*/false);
+    tell_active_bank();
+  }
   if (error && !error.is(PATCHCORE_ERROR_CANCELLED))
     post_warning(element_, error.get(), "The bank stays as it was.");
   post_done(element_, "add-normal", after != nullptr);

@@ -26,7 +26,12 @@ void Statistics::count(const Frame& frame) {
   latency_ += static_cast<gdouble>(latency);
   max_latency_ = std::max(max_latency_, latency);
   count_time(now);
-  if (frame.inspection && frame.finished) count_inspection(*frame.inspection);
+  if (frame.inspection && frame.finished) count_jobs(*frame.inspection);
+}
+
+void Statistics::count(const Inspection& late) {
+  std::lock_guard lock(mutex_);
+  count_jobs(late);
 }
 
 void Statistics::count_time(gint64 now) {
@@ -46,7 +51,8 @@ gdouble Statistics::frames_per_second(gint64 now) const {
   return static_cast<gdouble>(window_frames_) * G_USEC_PER_SEC / static_cast<gdouble>(passed);
 }
 
-void Statistics::count_inspection(const Inspection& inspection) {
+/// Called with the lock held.
+void Statistics::count_jobs(const Inspection& inspection) {
   for (const auto& job : inspection.jobs) {
     ++jobs_;
     batched_ += job->batched;

@@ -12,6 +12,8 @@ class Statistics {
  public:
   /// A frame is about to leave, with its outcome.
   void count(const Frame& frame);
+  /// An inspection was done after its frame had left.
+  void count(const Inspection& late);
 
   /// The property `stats`; docs/properties.md lists the fields.
   StructurePtr structure() const;
@@ -19,7 +21,7 @@ class Statistics {
  private:
   void count_time(gint64 now);
   gdouble frames_per_second(gint64 now) const;
-  void count_inspection(const Inspection& inspection);
+  void count_jobs(const Inspection& inspection);
 
   mutable std::mutex mutex_;
   guint64 frames_ = 0, inferred_ = 0, stale_ = 0, corrupted_ = 0, learned_ = 0;

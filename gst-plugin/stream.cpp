@@ -13,17 +13,11 @@ namespace {
 
 constexpr const char* kTrigger = "patchcore-trigger";
 constexpr gint kUnknownFps = 60;
-constexpr gint kMostFps = 240;  ///< more is a time base that was taken for a rate
+constexpr gint kMostFps = 10000;  ///< more is a time base that was taken for a rate
 
 bool is_corrupted(GstBuffer* buffer) {
   return GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_CORRUPTED) ||
          GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_GAP);
-}
-
-const GError* error_of(const Inspection& inspection) {
-  for (const auto& job : inspection.jobs)
-    if (job->error) return job->error.get();
-  return nullptr;
 }
 
 /// The frames that a stream brings in this time.
@@ -53,15 +47,17 @@ GstFlowReturn Stream::fail(const GError* error) {
 }
 
 /// Why nothing more is taken in.
-GstFlowReturn Stream::stopped() const {
+GstFlowReturn Stream::stopped() {
   const GstFlowReturn flow = flow_;
-  return flow == GST_FLOW_OK ? GST_FLOW_FLUSHING : flow;
+  if (flow == GST_FLOW_OK) return GST_FLOW_FLUSHING;
+  flow_told_ = true;
+  return flow;
 }
 
 // ---- sink side ----------------------------------------------------------------------------------
 
 GstFlowReturn Stream::receive(BufferPtr buffer, const LiveConfig& live) {
-  if (const GstFlowReturn flow = flow_; flow != GST_FLOW_OK) return flow;
+  if (flow_ != GST_FLOW_OK) return stopped();
   if (!preparer_) return GST_FLOW_NOT_NEGOTIATED;
   if (!realtime_known_) find_out_realtime();
   auto frame = std::make_unique<Frame>();
@@ -81,7 +77,7 @@ GstFlowReturn Stream::receive(BufferPtr buffer, const LiveConfig& live) {
   // First the engine, so that a frame which the src side sees is always on its way to be done.
   if (frame->inspection) submit(frame->inspection);
   if (!queue_->push({std::move(frame), nullptr, nullptr})) return stopped();
-  return flow_;
+  return flow_ == GST_FLOW_OK ? GST_FLOW_OK : stopped();
 }
 
 /// What is to be done with a frame. False: flushing, or the session has failed.
@@ -145,10 +141,12 @@ void Stream::address(Job& job, const Frame& frame, const Purpose& purpose) {
 
 void Stream::submit(const std::shared_ptr<Inspection>& inspection) {
   inspection->open = inspection->jobs.size();
+  std::vector<Batcher::Entry> jobs;
   for (auto& job : inspection->jobs) {
     job->inspection = inspection.get();
-    session_->engine()->submit({inspection, job.get()}, queue_);
+    jobs.push_back({{inspection, job.get()}, queue_});
   }
+  session_->engine()->submit(std::move(jobs));
 }
 
 GstClockTime Stream::stream_time(GstBuffer* buffer) const {
@@ -197,20 +195,21 @@ bool Stream::receive_serialized(EventPtr event) {
     GstCaps* caps;
     gst_event_parse_caps(event.get(), &caps);
     if (!set_input_caps(caps)) return false;
+    until_due_ = 0;  // the last result was of another picture
   }
   if (type == GST_EVENT_SEGMENT) gst_event_copy_segment(event.get(), &input_segment_);
   if (gst_event_has_name(event.get(), kTrigger)) triggered_ = true;
+  if (type == GST_EVENT_STREAM_START) until_due_ = 0;
+  if (type == GST_EVENT_EOS || type == GST_EVENT_STREAM_START)
+    eos_received_ = type == GST_EVENT_EOS;
+  const bool taken = queue_->push({nullptr, std::move(event), nullptr});
   if (type == GST_EVENT_STREAM_START || type == GST_EVENT_SEGMENT) {
     // Another stream, or another part of it, that downstream may want.
     auto ended = GST_FLOW_EOS;
     flow_.compare_exchange_strong(ended, GST_FLOW_OK);
   }
-  if (type == GST_EVENT_EOS || type == GST_EVENT_STREAM_START)
-    eos_received_ = type == GST_EVENT_EOS;
-  // A sticky event that is refused makes GstPad answer the next buffer with an error of its own,
-  // in place of the flow that ended the stream.
-  const bool lenient = GST_EVENT_IS_STICKY(event.get()) && type != GST_EVENT_EOS;
-  return queue_->push({nullptr, std::move(event), nullptr}) || lenient;
+  if (!taken && type == GST_EVENT_EOS) tell(flow_);
+  return taken;
 }
 
 bool Stream::receive_serialized(GstQuery* query) {
@@ -232,30 +231,60 @@ void Stream::receive_qos(GstEvent* event) {
 
 void Stream::set_flushing(bool flushing) {
   std::lock_guard lock(flushing_mutex_);
-  if (flushing) return stop(GST_FLOW_FLUSHING);
+  if (flushing) return halt(GST_FLOW_FLUSHING);
   if (closed_) return;
   flow_ = GST_FLOW_OK;
+  flow_told_ = false;
   eos_received_ = false;
   discarding_ = false;
   forget_ = true;
+  until_due_ = 0;
   session_->history().clear();  // running time begins anew
   session_->set_flushing(false);
-  queue_->set_flushing(false);
+  queue_->start();
+}
+
+bool Stream::reopen() {
+  std::lock_guard lock(flushing_mutex_);
+  auto unlinked = GST_FLOW_NOT_LINKED;
+  if (closed_ || !flow_.compare_exchange_strong(unlinked, GST_FLOW_OK)) return false;
+  flow_told_ = false;
+  session_->set_flushing(false);
+  queue_->start();
+  return true;
 }
 
 void Stream::close() {
   std::lock_guard lock(flushing_mutex_);
   closed_ = true;
   // In this order: a build that is cancelled must not let the EOS go that waits for it.
-  stop(GST_FLOW_FLUSHING);
+  halt(GST_FLOW_FLUSHING);
   session_->cancel();
 }
 
-void Stream::stop(GstFlowReturn flow) {
+void Stream::halt(GstFlowReturn flow) {
   flow_ = flow;
-  queue_->set_flushing(true);
+  queue_->stop(/*keep_segment=*/flow != GST_FLOW_FLUSHING);
   session_->set_flushing(true);
   session_->engine()->withdraw(*queue_);
+}
+
+bool Stream::stop(GstFlowReturn flow) {
+  {
+    std::lock_guard lock(flushing_mutex_);
+    if (flow_ == GST_FLOW_FLUSHING) flow = GST_FLOW_FLUSHING;  // meanwhile; that goes before
+    halt(flow);
+  }
+  const bool ended = eos_received_ && flow != GST_FLOW_FLUSHING;
+  if (ended) tell(flow);
+  return ended;
+}
+
+/// As queue does: of a flow that no chain returns upstream. Whoever returned ERROR has told.
+void Stream::tell(GstFlowReturn flow) {
+  const bool bad = flow == GST_FLOW_NOT_LINKED || flow < GST_FLOW_EOS;
+  if (bad && flow != GST_FLOW_ERROR && !flow_told_.exchange(true))
+    GST_ELEMENT_FLOW_ERROR(element_, flow);
 }
 
 // ---- src side -----------------------------------------------------------------------------------
@@ -269,15 +298,16 @@ GstFlowReturn Stream::send(Frame frame) {
   if (forget_.exchange(false)) reporter_.reset();
   auto late = queue_->take_late();
   for (const auto& done : {frame.finished ? frame.inspection : nullptr, late})
-    if (const GError* error = done ? error_of(*done) : nullptr) return fail(error);
+    if (const GError* error = done ? done->error() : nullptr) return fail(error);
+  if (late) statistics_.count(*late);
   if (discarding_) return GST_FLOW_OK;
   BufferPtr buffer = reporter_.report(frame, std::move(late));
   statistics_.count(frame);
   const GstFlowReturn flow = gst_pad_push(srcpad_, buffer.release());
   if (flow != GST_FLOW_EOS) return flow;
   // Downstream has enough; the next chain says so, and the EOS that follows is still to pass.
-  flow_ = GST_FLOW_EOS;
   discarding_ = true;
+  queue_->end_unless_restarted(flow_);
   return GST_FLOW_OK;
 }
 

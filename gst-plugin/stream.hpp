@@ -38,6 +38,9 @@ class Stream {
   /// Flushing: whoever waits returns, what is queued goes. Not flushing: from the beginning.
   void set_flushing(bool flushing);
 
+  /// Downstream may have been linked. True: it was not when the src side ended, which is to go on.
+  bool reopen();
+
   /// For good: all that waits or builds ends, and no flush opens the stream again.
   void close();
 
@@ -47,15 +50,15 @@ class Stream {
   /// Finishes and pushes it. Returns what the push returned; FLUSHING to stop.
   GstFlowReturn send(Item item);
 
-  /// The src side ends with this flow, which the next receive() returns.
-  void stop(GstFlowReturn flow);
-
-  /// EOS came in, so no chain will tell upstream of a flow.
-  bool eos_received() const { return eos_received_; }
+  /// The src side ends with this flow, which the next receive() returns; where EOS came in already
+  /// there is none, and the bus is told. True: it was EOS's turn to leave.
+  bool stop(GstFlowReturn flow);
 
  private:
   GstFlowReturn fail(const GError* error);
-  GstFlowReturn stopped() const;
+  GstFlowReturn stopped();
+  void halt(GstFlowReturn flow);
+  void tell(GstFlowReturn flow);
   bool set_input_caps(GstCaps* caps);
   bool upstream_is_live();
   void find_out_realtime();
@@ -78,8 +81,9 @@ class Stream {
   Statistics statistics_;
   std::atomic<GstFlowReturn> flow_{GST_FLOW_OK};
   std::atomic<bool> eos_received_{false};
-  std::atomic<bool> realtime_{false};  ///< frames leave at their deadline
-  std::atomic<guint> held_{1};         ///< frames that may be in the queue
+  std::atomic<bool> flow_told_{false};  ///< flow_, to upstream or the bus
+  std::atomic<bool> realtime_{false};   ///< frames leave at their deadline
+  std::atomic<guint> held_{1};          ///< frames that may be in the queue
   std::atomic<bool> forget_{false};
   std::mutex flushing_mutex_;  ///< orders set_flushing() and close()
   bool closed_ = false;

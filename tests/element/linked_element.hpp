@@ -33,7 +33,7 @@ class BusyEngine {
     job->width = job->height = 32;
     job->rgb.resize(3 * 32 * 32);
     job->fit = fit_;
-    engine_->submit(job, next);
+    engine_->submit({{job, next}});
     if (gate_) gate_->leave.release();
     next->entered.acquire();
     gate_ = next;

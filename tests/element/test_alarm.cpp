@@ -153,20 +153,30 @@ END_TEST
 
 START_TEST(history_keeps_the_latest_frames_within_its_bytes) {
   History history(250);
-  for (guint i = 0; i < 4; ++i) history.add({GstClockTime{i} * GST_SECOND, bytes(100), 1.0});
-  ck_assert_uint_eq(history.take(0, GST_SECOND).size(), 0);
-  ck_assert_uint_eq(history.take(2 * GST_SECOND, 3 * GST_SECOND).size(), 2);
-  ck_assert_uint_eq(history.take(0, G_MAXUINT64).size(), 0);
+  for (guint i = 0; i < 4; ++i) history.add({GstClockTime{i} * GST_SECOND, bytes(100), 1.0, 7});
+  ck_assert_uint_eq(history.take(0, GST_SECOND, 7).size(), 0);
+  ck_assert_uint_eq(history.take(2 * GST_SECOND, 3 * GST_SECOND, 7).size(), 2);
+  ck_assert_uint_eq(history.take(0, G_MAXUINT64, 7).size(), 0);
 }
 END_TEST
 
 START_TEST(history_passes_over_what_is_larger_than_all_of_it) {
   History history(250);
-  history.add({0, bytes(100), 1.0});
-  history.add({1, bytes(300), 1.0});
-  const auto kept = history.take(0, 1);
+  history.add({0, bytes(100), 1.0, 7});
+  history.add({1, bytes(300), 1.0, 7});
+  const auto kept = history.take(0, 1, 7);
   ck_assert_uint_eq(kept.size(), 1);
   ck_assert_uint_eq(kept[0].running_time, 0);
+}
+END_TEST
+
+START_TEST(history_gives_what_a_bank_of_the_same_lineage_scored) {
+  History history(250);
+  history.add({0, bytes(100), 1.0, 7});
+  history.add({0, bytes(100), 1.0, 8});
+  const auto kept = history.take(0, 1, 8);
+  ck_assert_uint_eq(kept.size(), 1);
+  ck_assert_uint_eq(kept[0].lineage, 8);
 }
 END_TEST
 
@@ -186,6 +196,7 @@ int main() {
                  the_raw_score_at_a_normalized_threshold_is_the_inverse_of_the_normalization);
   tcase_add_test(tests, history_keeps_the_latest_frames_within_its_bytes);
   tcase_add_test(tests, history_passes_over_what_is_larger_than_all_of_it);
+  tcase_add_test(tests, history_gives_what_a_bank_of_the_same_lineage_scored);
   suite_add_tcase(suite, tests);
   return run_suite(suite);
 }

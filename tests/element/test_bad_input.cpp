@@ -173,13 +173,19 @@ START_TEST(a_fit_without_a_frame) {
 }
 END_TEST
 
+/// A path to search for libraries.
+static std::string before_others(const TemporaryFolder& folder) {
+  const char* others = g_getenv("LD_LIBRARY_PATH");
+  return folder.path().string() + ":" + (others ? others : "");
+}
+
 START_TEST(a_libtorch_that_cannot_be_loaded) {
   // Found before the real one, and no library: as a broken installation has it. The test forks, so
   // the variable is this test's own, and the loader reads it in the child that is started.
   TemporaryFolder folder;
   write_file(folder.file("libtorch_cpu.so"), "not a library");
   const std::string command =
-      "env LD_LIBRARY_PATH=" + folder.path().string() +
+      "env LD_LIBRARY_PATH=" + before_others(folder) +
       " gst-launch-1.0 videotestsrc num-buffers=1 ! patchcoredetect mode=fit bank-location=" +
       folder.file("bank") + " ! fakesink";
   gchar *out = nullptr, *err = nullptr;
@@ -197,7 +203,7 @@ END_TEST
 START_TEST(gst_inspect_works_without_libtorch) {
   TemporaryFolder folder;
   write_file(folder.file("libtorch_cpu.so"), "not a library");
-  const std::string command = "env LD_LIBRARY_PATH=" + folder.path().string() +
+  const std::string command = "env LD_LIBRARY_PATH=" + before_others(folder) +
                               " GST_REGISTRY=" + folder.file("registry.bin") +
                               " gst-inspect-1.0 patchcoredetect";
   gchar* out = nullptr;

@@ -144,6 +144,59 @@ START_TEST(a_stream_that_is_always_late_still_gets_its_newest_inferred) {
 }
 END_TEST
 
+namespace {
+
+/// An inspection of three regions, each of a shape of its own, whose frame leaves so far from now.
+std::shared_ptr<Inspection> three_regions(guint number, const Stream& stream,
+                                          GstClockTimeDiff until) {
+  auto inspection = std::make_shared<Inspection>();
+  for (guint i = 0; i < 3; ++i) {
+    auto job = std::make_unique<Job>();
+    job->width = job->height = 8 + i;
+    job->batch_size = 4;
+    job->batch = 10 * number + i;
+    job->deadline = static_cast<GstClockTime>(GST_CLOCK_DIFF(0, stream.now) + until);
+    job->inspection = inspection.get();
+    inspection->jobs.push_back(std::move(job));
+  }
+  return inspection;
+}
+
+void add(Batcher& batcher, const std::shared_ptr<Inspection>& inspection,
+         const std::shared_ptr<Stream>& stream) {
+  for (const auto& job : inspection->jobs) batcher.add({{inspection, job.get()}, stream});
+}
+
+}  // namespace
+
+START_TEST(an_inspection_that_has_begun_is_carried_through) {
+  Batcher batcher;
+  const auto stream = std::make_shared<Stream>();
+  for (guint i = 0; i < 3; ++i) batcher.took(*make_job(0, 4, 8 + i), 1, 50 * GST_MSECOND);
+  add(batcher, three_regions(1, *stream, 160 * GST_MSECOND), stream);
+  ck_assert(take(batcher) == Numbers({10}));
+  // There is time for one of the two that are left, but their frame gets a result, if late.
+  stream->now += 100 * GST_MSECOND;
+  ck_assert(take(batcher) == Numbers({11}));
+  ck_assert(take(batcher) == Numbers({12}));
+}
+END_TEST
+
+START_TEST(an_inspection_that_would_come_too_late_is_skipped_as_a_whole) {
+  Batcher batcher;
+  const auto stream = std::make_shared<Stream>();
+  for (guint i = 0; i < 3; ++i) batcher.took(*make_job(0, 4, 8 + i), 1, 50 * GST_MSECOND);
+  // Time for one region or two, but not for three.
+  for (guint number : {1, 2})
+    add(batcher, three_regions(number, *stream, 120 * GST_MSECOND), stream);
+  Numbers skipped;
+  ck_assert(take(batcher, &skipped) == Numbers({20}));  // the newest, which comes late
+  ck_assert(skipped == Numbers({10, 11, 12}));
+  ck_assert(take(batcher) == Numbers({21}));
+  ck_assert(take(batcher) == Numbers({22}));
+}
+END_TEST
+
 START_TEST(the_expected_time_follows_what_batches_take) {
   Batcher batcher;
   const auto stream = std::make_shared<Stream>();
@@ -178,6 +231,8 @@ int main() {
   tcase_add_test(tests, a_job_that_would_come_too_late_is_skipped);
   tcase_add_test(tests, a_batch_is_no_larger_than_its_most_hurried_job_can_wait_for);
   tcase_add_test(tests, a_stream_that_is_always_late_still_gets_its_newest_inferred);
+  tcase_add_test(tests, an_inspection_that_has_begun_is_carried_through);
+  tcase_add_test(tests, an_inspection_that_would_come_too_late_is_skipped_as_a_whole);
   tcase_add_test(tests, the_expected_time_follows_what_batches_take);
   tcase_add_test(tests, withdrawing_takes_one_streams_jobs_and_leaves_the_others);
   suite_add_tcase(suite, tests);

@@ -122,8 +122,12 @@ struct Ended {
 };
 
 /// Runs a program with one more variable of the environment.
-Ended run(const std::string& command, const char* variable, const std::string& value) {
-  char** environment = g_environ_setenv(g_get_environ(), variable, value.c_str(), TRUE);
+/// value: goes before what the variable has, but a sanitizer's library must stay the first to load.
+Ended run(const std::string& command, const std::string& variable, const std::string& value) {
+  const char* had = g_getenv(variable.c_str());
+  const std::string others = had ? had : "";
+  const std::string all = variable == "LD_PRELOAD" ? others + ":" + value : value + ":" + others;
+  char** environment = g_environ_setenv(g_get_environ(), variable.c_str(), all.c_str(), TRUE);
   char** words = nullptr;
   ck_assert(g_shell_parse_argv(command.c_str(), nullptr, &words, nullptr));
   char *out = nullptr, *err = nullptr;

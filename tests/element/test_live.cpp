@@ -31,6 +31,76 @@ START_TEST(a_frame_that_came_in_before_is_scored_with_the_bank_of_then) {
 }
 END_TEST
 
+START_TEST(a_bank_set_while_the_element_loads_takes_over_too) {
+  FittedBank one;
+  const std::string other = one.folder.file("other");
+  fit_bank(other, 12, "seed=5 coreset-ratio=0.01");
+  GstElement* element = gst_parse_launch(("patchcoredetect " + one.detect).c_str(), nullptr);
+  GstBus* bus = gst_bus_new();
+  gst_element_set_bus(element, bus);
+  // Once, at the first message that tells of loading.
+  static std::string location;
+  location = other;
+  gst_bus_set_sync_handler(
+      bus,
+      [](GstBus*, GstMessage* message, gpointer element) {
+        if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_PROGRESS)
+          g_object_set(element, "bank-location", location.c_str(), nullptr);
+        return GST_BUS_PASS;
+      },
+      element, nullptr);
+  gst_element_set_state(element, GST_STATE_PAUSED);
+  gst_bus_set_sync_handler(bus, nullptr, nullptr, nullptr);
+  for (std::string active; active != other;) {
+    gchar* text = nullptr;
+    g_object_get(element, "active-bank", &text, nullptr);
+    active = text;
+    g_free(text);
+    g_thread_yield();
+  }
+  gst_element_set_state(element, GST_STATE_NULL);
+  gst_element_set_bus(element, nullptr);
+  gst_object_unref(bus);
+  gst_object_unref(element);
+}
+END_TEST
+
+START_TEST(active_bank_can_be_read_when_its_change_is_notified) {
+  FittedBank bank;
+  GstElement* element =
+      gst_parse_launch(("patchcoredetect mode=auto " + bank.detect).c_str(), nullptr);
+  std::vector<std::string> seen;
+  g_signal_connect(element, "notify::active-bank",
+                   G_CALLBACK(+[](GObject* object, GParamSpec*, std::vector<std::string>* all) {
+                     gchar* text = nullptr;
+                     g_object_get(object, "active-bank", &text, nullptr);
+                     all->push_back(text ? text : "none");
+                     g_free(text);
+                   }),
+                   &seen);
+  gst_element_set_state(element, GST_STATE_PAUSED);
+  ck_assert(seen == std::vector<std::string>{bank.location});
+  gst_element_set_state(element, GST_STATE_NULL);
+  gst_object_unref(element);
+}
+END_TEST
+
+START_TEST(an_alarm_that_is_on_ends_with_the_bank_that_raised_it) {
+  FittedBank one;
+  const std::string other = one.folder.file("other");
+  fit_bank(other, 12, "seed=5 coreset-ratio=0.01");
+  ElementHarness h(one.detect + "alarm-frames=1");
+  h.push(20, true);
+  h.pull();
+  assert_text(alarms(h), "start");
+  set_bank(h, other);
+  wait_for_active_bank(h, other);
+  h.push(21, true);
+  h.pull();
+  assert_text(alarms(h), "stop start");
+}
+END_TEST
+
 START_TEST(a_bank_that_cannot_be_used_gives_a_warning_and_the_old_one_stays) {
   FittedBank bank;
   const std::string broken = bank.folder.file("broken");
@@ -85,6 +155,24 @@ START_TEST(auto_that_learns_goes_live_at_once_with_a_bank_that_is_named) {
 }
 END_TEST
 
+START_TEST(auto_does_not_write_over_a_bank_that_has_come_since) {
+  FittedBank bank;
+  const std::string location = bank.folder.file("new");
+  ElementHarness h(learn_line(location, "auto") + "fit-frames=4");
+  for (guint i = 0; i < 3; ++i) h.push(i);
+  std::filesystem::copy(bank.location, location);  // as another element of the same line has it
+  const std::string theirs = read_file(location);
+  h.push(3);
+  const auto said = warning(h);
+  ck_assert_int_eq(said->code, GST_RESOURCE_ERROR_WRITE);
+  ck_assert_ptr_nonnull(strstr(said->message, location.c_str()));
+  ck_assert(read_file(location) == theirs);
+  h.push(4);
+  for (guint i = 0; i < 4; ++i) h.pull();
+  assert_text(state_of(h.pull()), "scored");
+}
+END_TEST
+
 START_TEST(a_fit_writes_to_the_location_that_was_set_last) {
   TemporaryFolder folder;
   ElementHarness h(learn_line(folder.file("first"), "fit"));
@@ -118,11 +206,15 @@ int main(int argc, char** argv) {
   tcase_set_timeout(tests, 120);
   tcase_add_test(tests, a_bank_set_while_playing_takes_over_between_two_frames);
   tcase_add_test(tests, a_frame_that_came_in_before_is_scored_with_the_bank_of_then);
+  tcase_add_test(tests, a_bank_set_while_the_element_loads_takes_over_too);
+  tcase_add_test(tests, active_bank_can_be_read_when_its_change_is_notified);
+  tcase_add_test(tests, an_alarm_that_is_on_ends_with_the_bank_that_raised_it);
   tcase_add_test(tests, a_bank_that_cannot_be_used_gives_a_warning_and_the_old_one_stays);
   tcase_add_test(tests, a_bank_of_other_layers_is_refused_while_playing_naming_both);
   tcase_add_test(tests, a_bank_deleted_while_playing_goes_on_scoring);
   tcase_add_test(tests, auto_that_learns_goes_live_at_once_with_a_bank_that_is_named);
   tcase_add_test(tests, auto_that_learns_does_not_write_over_a_file_that_is_no_bank);
+  tcase_add_test(tests, auto_does_not_write_over_a_bank_that_has_come_since);
   tcase_add_test(tests, a_fit_writes_to_the_location_that_was_set_last);
   suite_add_tcase(suite, tests);
   return run_suite(suite);

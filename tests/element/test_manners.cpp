@@ -26,6 +26,11 @@ void push_segment(ElementHarness& h, GstClockTime start, GstClockTime base = 0) 
   push_event(h, gst_event_new_segment(&segment));
 }
 
+void trigger(ElementHarness& h) {
+  push_event(h, gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM,
+                                     gst_structure_new_empty("patchcore-trigger")));
+}
+
 /// Everything that leaves, in order: "caps", "segment", "gap", "frame".
 class Order {
  public:
@@ -179,12 +184,29 @@ END_TEST
 
 START_TEST(a_stale_result_does_not_outlive_its_caps) {
   FittedBank bank;
-  ElementHarness h(bank.detect + "inference-interval=1000");
+  ElementHarness h(bank.detect + "inference-interval=0");
+  trigger(h);
   h.push(0);
   h.push(1);
   gst_harness_set_src_caps_str(h.get(), "video/x-raw,format=RGB,width=64,height=48,framerate=25/1");
   gst_harness_push(h.get(), blank_frame(64 * 48 * 3, 2));
   for (const char* state : {"scored", "stale", "none"}) assert_text(state_of(h.pull()), state);
+}
+END_TEST
+
+START_TEST(the_interval_begins_anew_with_caps_and_after_a_flush) {
+  FittedBank bank;
+  ElementHarness h(bank.detect + "inference-interval=1000");
+  h.push(0);
+  h.push(1);
+  gst_harness_set_src_caps_str(h.get(), "video/x-raw,format=RGB,width=64,height=48,framerate=25/1");
+  gst_harness_push(h.get(), blank_frame(64 * 48 * 3, 2));
+  for (const char* state : {"scored", "stale", "scored"}) assert_text(state_of(h.pull()), state);
+  push_event(h, gst_event_new_flush_start());
+  push_event(h, gst_event_new_flush_stop(TRUE));
+  push_segment(h, 0);
+  gst_harness_push(h.get(), blank_frame(64 * 48 * 3, 3));
+  assert_text(state_of(h.pull()), "scored");
 }
 END_TEST
 
@@ -242,6 +264,13 @@ START_TEST(in_realtime_as_many_frames_are_held_as_come_in_max_latency_and_a_batc
   ElementHarness h(bank.detect + "realtime=yes max-latency=100000000 batch-size=4");
   const Pool offered{128 * 128, 1, 0};
   ck_assert_uint_eq(allocation(h, &offered)[0].min, 1 + 3 + 4);
+  gst_harness_set_src_caps_str(h.get(),
+                               "video/x-raw,format=GRAY8,width=128,height=128,framerate=500/1");
+  ck_assert_uint_eq(allocation(h, &offered)[0].min, 1 + 50 + 4);
+  // No camera has this rate: it is the unit of a clock, and 60 is taken.
+  gst_harness_set_src_caps_str(h.get(),
+                               "video/x-raw,format=GRAY8,width=128,height=128,framerate=90000/1");
+  ck_assert_uint_eq(allocation(h, &offered)[0].min, 1 + 6 + 4);
 }
 END_TEST
 
@@ -271,14 +300,15 @@ END_TEST
 
 START_TEST(the_result_of_a_batch_that_was_flushed_is_shown_with_no_later_frame) {
   FittedBank bank;
-  ElementHarness h(bank.detect + "inference-interval=1000");
+  ElementHarness h(bank.detect + "inference-interval=0");
   BusyEngine busy;
+  trigger(h);
   h.push(0, true);
   push_event(h, gst_event_new_flush_start());
   push_event(h, gst_event_new_flush_stop(TRUE));
   push_segment(h, 0);
   busy.hold();  // what the engine had of it is done
-  h.push(1);    // not due
+  h.push(1);
   assert_text(state_of(h.pull()), "none");
 }
 END_TEST
@@ -347,6 +377,7 @@ int main(int argc, char** argv) {
   tcase_add_test(tests, a_serialized_query_waits_for_the_frames_before_it);
   tcase_add_test(tests, size_and_format_may_change_in_mid_stream_while_frames_are_in_flight);
   tcase_add_test(tests, a_stale_result_does_not_outlive_its_caps);
+  tcase_add_test(tests, the_interval_begins_anew_with_caps_and_after_a_flush);
   tcase_add_test(tests, times_in_messages_follow_a_segment_that_changes);
   tcase_add_test(tests, a_reconfigure_event_goes_on_upstream);
   tcase_add_test(tests, a_pool_that_downstream_offers_is_told_of_the_frames_held_here);

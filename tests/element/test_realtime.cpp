@@ -60,6 +60,10 @@ guint64 frames_in(const std::string& location) {
   return info.frames;
 }
 
+void drain_events(ElementHarness& h) {
+  while (GstEvent* event = gst_harness_try_pull_event(h.get())) gst_event_unref(event);
+}
+
 guint64 latency_of(ElementHarness& h) { return gst_harness_query_latency(h.get()); }
 
 }  // namespace
@@ -123,9 +127,36 @@ START_TEST(a_result_that_comes_late_is_shown_with_the_frames_after_it) {
   assert_text(state_of(frame), "stale");
   ck_assert_uint_eq(result_pts(frame), 0);
   ck_assert(anomalous(frame));
+  GstStructure* stats = nullptr;
+  g_object_get(h.element(), "stats", &stats, nullptr);
+  ck_assert_uint_eq(whole_number(stats, "batches"), 1);
+  gst_structure_free(stats);
   // What came late is no less an alarm, at the time of its own frame.
   const auto alarm = wait_for_message(h.bus(), "patchcore-alarm");
   ck_assert_uint_eq(whole_number(gst_message_get_structure(alarm.get()), "timestamp"), 0);
+}
+END_TEST
+
+START_TEST(a_result_that_comes_late_is_not_shown_on_another_picture_or_stream) {
+  FittedBank bank;
+  for (const bool caps : {true, false}) {
+    Hurry h(bank.detect);
+    BusyEngine busy;
+    h.push(0, /*defect=*/true);
+    h.reach_deadline();
+    assert_text(state_of(h.pull()), "none");
+    drain_events(h);
+    if (caps)
+      gst_harness_set_src_caps_str(h.get(),
+                                   "video/x-raw,format=GRAY8,width=128,height=128,framerate=5/1");
+    else
+      gst_harness_push_event(h.get(), gst_event_new_stream_start("another"));
+    gst_event_unref(gst_harness_pull_event(h.get()));  // it has left
+    busy.hold();                                       // frame 0 is done now
+    h.push(1);
+    h.reach_deadline();
+    assert_text(state_of(h.pull()), "none");
+  }
 }
 END_TEST
 
@@ -346,6 +377,7 @@ int main(int argc, char** argv) {
   tcase_add_test(tests, an_element_that_is_started_again_keeps_to_the_clock_it_has);
   tcase_add_test(tests, a_frame_that_leaves_before_there_was_any_result_has_none);
   tcase_add_test(tests, a_result_that_comes_late_is_shown_with_the_frames_after_it);
+  tcase_add_test(tests, a_result_that_comes_late_is_not_shown_on_another_picture_or_stream);
   tcase_add_test(tests, without_realtime_a_frame_waits_for_its_result);
   tcase_add_test(tests, realtime_auto_is_yes_where_upstream_is_live_and_else_no);
   tcase_add_test(tests, frames_in_a_hurry_are_not_dropped_and_keep_their_order);
