@@ -29,14 +29,19 @@ class BusyEngine {
   /// All that was submitted before is done first.
   void hold() {
     auto next = std::make_shared<Gate>();
+    engine_->submit({{job(), next}});
+    if (gate_) gate_->leave.release();
+    next->entered.acquire();
+    gate_ = next;
+  }
+  gstpatchcore::Engine& engine() { return *engine_; }
+  /// Something that the engine can do.
+  std::shared_ptr<gstpatchcore::Job> job() const {
     auto job = std::make_shared<gstpatchcore::Job>();
     job->width = job->height = 32;
     job->rgb.resize(3 * 32 * 32);
     job->fit = fit_;
-    engine_->submit({{job, next}});
-    if (gate_) gate_->leave.release();
-    next->entered.acquire();
-    gate_ = next;
+    return job;
   }
   void release() {
     if (gate_) gate_->leave.release();

@@ -204,6 +204,34 @@ START_TEST(a_segment_that_came_in_before_downstream_s_eos_is_played) {
 }
 END_TEST
 
+START_TEST(a_job_that_fails_fails_alone_in_its_batch) {
+  FittedBank bank;  // opens libpatchcore
+  BusyEngine busy;
+  struct Told : Listener {
+    GstClockTimeDiff time_left(const Job&) const override { return G_MAXINT64; }
+    void job_done(Job&) override { done.release(); }
+    std::counting_semaphore<3> done{0};
+  };
+  const auto told = std::make_shared<Told>();
+  std::vector<std::shared_ptr<Job>> jobs;
+  std::vector<Batcher::Entry> entries;
+  for (int i = 0; i < 3; ++i) {
+    auto job = busy.job();
+    job->batch_size = 3;
+    if (i == 1) job->fit = {};  // for nobody: libpatchcore refuses the batch that it is in
+    entries.push_back({job, told});
+    jobs.push_back(std::move(job));
+  }
+  busy.engine().submit(std::move(entries));
+  busy.release();
+  for (int i = 0; i < 3; ++i) told->done.acquire();
+  for (int i = 0; i < 3; ++i) {
+    ck_assert_uint_eq(jobs[i]->batched, 3);
+    ck_assert_int_eq(static_cast<bool>(jobs[i]->error), i == 1);
+  }
+}
+END_TEST
+
 int main(int argc, char** argv) {
   gst_init(&argc, &argv);
   register_linked_element();
@@ -216,6 +244,7 @@ int main(int argc, char** argv) {
   tcase_add_test(tests, frames_flow_again_when_downstream_is_linked_again);
   tcase_add_test(tests, what_a_stream_is_survives_a_flush_while_it_waits_behind_a_frame);
   tcase_add_test(tests, a_segment_that_came_in_before_downstream_s_eos_is_played);
+  tcase_add_test(tests, a_job_that_fails_fails_alone_in_its_batch);
   suite_add_tcase(suite, tests);
   return run_suite(suite);
 }

@@ -3,10 +3,12 @@
 // what befalls another.
 
 #include <gst/app/gstappsink.h>
+#include <gst/app/gstappsrc.h>
 #include <gst/video/video.h>
 
 #include <cmath>
 #include <map>
+#include <set>
 #include <thread>
 
 #include "../check_main.hpp"
@@ -111,11 +113,43 @@ std::string small_frames(guint frames) {
          " ! video/x-raw,format=GRAY8,width=128,height=128,framerate=25/1";
 }
 
-void ends_as_if_alone(const FittedBank& bank, Pipeline& beside) {
-  Pipeline one(small_frames(20) + detector(bank.location) + kOut + "out");
-  beside.set_state(GST_STATE_PLAYING);
-  one.set_state(GST_STATE_PLAYING);
-  for (const Left& left : one.pull(20)) assert_text(left.state, "scored");
+/// Counts the buffers that pass a pad of a pipeline's element "d".
+class Passing {
+ public:
+  Passing(const Pipeline& pipeline, const char* pad_name) {
+    GstElement* element = gst_bin_get_by_name(GST_BIN(pipeline.get()), "d");
+    GstPad* pad = gst_element_get_static_pad(element, pad_name);
+    gst_pad_add_probe(
+        pad, GST_PAD_PROBE_TYPE_BUFFER,
+        [](GstPad*, GstPadProbeInfo*, gpointer count) {
+          ++**static_cast<Count*>(count);
+          return GST_PAD_PROBE_OK;
+        },
+        new Count(count_), [](gpointer count) { delete static_cast<Count*>(count); });
+    gst_object_unref(pad);
+    gst_object_unref(element);
+  }
+  Passing(const Passing&) = delete;
+  Passing& operator=(const Passing&) = delete;
+
+  guint count() const { return *count_; }
+  void wait_for(guint buffers) const {
+    while (*count_ < buffers) g_thread_yield();
+  }
+
+ private:
+  using Count = std::shared_ptr<std::atomic<guint>>;
+  const Count count_ = std::make_shared<std::atomic<guint>>(0);  ///< the pipeline may outlive this
+};
+
+/// A stream of twenty frames that waits for whoever pulls them.
+Pipeline patient(const FittedBank& bank) {
+  return Pipeline(small_frames(20) + detector(bank.location) +
+                  " ! appsink sync=false max-buffers=1 name=out");
+}
+
+void ends_as_if_alone(Pipeline& one, guint left_to_pull) {
+  for (const Left& left : one.pull(left_to_pull)) assert_text(left.state, "scored");
   assert_text(one.end(), "");
 }
 
@@ -131,6 +165,7 @@ START_TEST(eight_live_cameras_get_what_each_gets_alone_in_order_and_whole) {
     line += camera(c, kFrames, true) + detector(bank, "realtime=no") + kOut + "out" +
             std::to_string(c) + " ";
   Pipeline together(line);
+  std::set<double> scores;
   together.set_state(GST_STATE_PLAYING);
   for (guint c = 0; c < kCameras; ++c) {
     const auto left = together.pull(kFrames, ("out" + std::to_string(c)).c_str());
@@ -141,17 +176,26 @@ START_TEST(eight_live_cameras_get_what_each_gets_alone_in_order_and_whole) {
       ck_assert(i == 0 || left[i].pts > left[i - 1].pts);
       assert_text(left[i].state, "scored");
       ck_assert_double_eq_tol(left[i].score, expected[i].score, 1e-5 * expected[i].score);
+      scores.insert(left[i].score);
     }
   }
   assert_text(together.end(), "");
+  ck_assert_uint_gt(scores.size(), kCameras * kFrames / 2);  // mixed up they would not be equal
 }
 END_TEST
 
 START_TEST(a_paused_sink_holds_up_nobody_else) {
   FittedBank bank;
-  Pipeline paused(small_frames(1000) + detector(bank.location, "batch-size=2") +
+  Pipeline paused(small_frames(1000) + detector(bank.location, "name=d batch-size=2 max-queued=4") +
                   " ! appsink sync=false max-buffers=1 name=out");
-  ends_as_if_alone(bank, paused);
+  const Passing in(paused, "sink"), out(paused, "src");
+  paused.set_state(GST_STATE_PLAYING);
+  // One in the sink, one on its way to it, four held, one that waits in chain: it is full.
+  in.wait_for(7);
+  Pipeline one = patient(bank);
+  one.set_state(GST_STATE_PLAYING);
+  ends_as_if_alone(one, 20);
+  ck_assert_uint_le(out.count(), 2);
 }
 END_TEST
 
@@ -161,16 +205,32 @@ START_TEST(a_camera_that_stalls_holds_up_nobody_else) {
       "appsrc name=camera is-live=true format=time caps=video/x-raw,format=GRAY8,"
       "width=128,height=128,framerate=25/1" +
       detector(bank.location) + kOut + "out");
-  ends_as_if_alone(bank, stalled);
+  GstElement* camera = gst_bin_get_by_name(GST_BIN(stalled.get()), "camera");
+  const auto shoot = [&](guint index) {
+    gst_app_src_push_buffer(GST_APP_SRC(camera), make_frame(index, false));
+  };
+  stalled.set_state(GST_STATE_PLAYING);
+  for (guint i = 0; i < 3; ++i) shoot(i);
+  stalled.pull(3);
+  Pipeline one = patient(bank);
+  one.set_state(GST_STATE_PLAYING);
+  ends_as_if_alone(one, 20);
+  shoot(100);  // and it goes on
+  ck_assert_uint_eq(stalled.pull().pts, 4 * GST_SECOND);
+  gst_object_unref(camera);
 }
 END_TEST
 
 START_TEST(a_stream_that_fails_downstream_takes_nobody_with_it) {
   FittedBank bank;
+  Pipeline one = patient(bank);
+  one.set_state(GST_STATE_PLAYING);
+  one.pull();
   Pipeline failing(small_frames(1000) + detector(bank.location) +
                    " ! identity error-after=3 ! fakesink");
-  ends_as_if_alone(bank, failing);
+  failing.set_state(GST_STATE_PLAYING);
   ck_assert(failing.end() != "");
+  ends_as_if_alone(one, 19);
 }
 END_TEST
 
@@ -192,52 +252,72 @@ START_TEST(streams_come_and_go_beside_one_that_goes_on) {
 }
 END_TEST
 
+namespace {
+
+/// Frames a second of such a source that this machine can score.
+double capacity(const std::string& source, const std::string& bank) {
+  constexpr guint kFirst = 5, kMeasured = 20;
+  Pipeline calm("videotestsrc num-buffers=" + std::to_string(kFirst + kMeasured) + source +
+                ",framerate=30/1" + detector(bank, "batch-size=2") + kOut + "out");
+  calm.set_state(GST_STATE_PLAYING);
+  calm.pull(kFirst);
+  const gint64 start = g_get_monotonic_time();
+  calm.pull(kMeasured);
+  return static_cast<double>(kMeasured) * G_USEC_PER_SEC /
+         static_cast<double>(g_get_monotonic_time() - start);
+}
+
+}  // namespace
+
 START_TEST(an_overloaded_live_stream_keeps_every_frame_and_marks_what_is_stale) {
-  // A batch of one such frame takes far longer than a frame of the camera lasts.
   TemporaryFolder folder;
   const std::string bank = folder.file("bank");
-  const std::string source = " ! video/x-raw,format=GRAY8,width=320,height=240,framerate=60/1";
+  const std::string source = " ! video/x-raw,format=GRAY8,width=320,height=240";
   assert_text(run_pipeline("videotestsrc num-buffers=3" + source +
-                           " ! patchcoredetect mode=fit input-size=960 coreset-ratio=0.01 "
-                           "bank-location=" +
+                           ",framerate=30/1 ! patchcoredetect mode=fit input-size=640 "
+                           "coreset-ratio=0.01 bank-location=" +
                            bank + " ! fakesink"),
               "");
-  constexpr guint kFrames = 240;
-  Pipeline overloaded("videotestsrc is-live=true num-buffers=" + std::to_string(kFrames) + source +
-                      detector(bank, "max-latency=50000000 batch-size=2 name=d") + kOut + "out");
+  const double can_do = capacity(source, bank);
+  const guint rate = static_cast<guint>(3 * can_do) + 1, frames = 4 * rate;
+  const guint latency = static_cast<guint>(4000 / can_do);  // ms, of four frames
+  Pipeline overloaded(
+      "videotestsrc is-live=true num-buffers=" + std::to_string(frames) + source +
+      ",framerate=" + std::to_string(rate) + "/1" +
+      detector(bank, "batch-size=2 name=d max-latency=" + std::to_string(latency) + "000000") +
+      kOut + "out");
+  const Passing in(overloaded, "sink"), out(overloaded, "src");
   overloaded.set_state(GST_STATE_PLAYING);
   std::map<std::string, guint> states;
   GstClockTime next = 0;
-  for (const Left& left : overloaded.pull(kFrames)) {
+  for (guint i = 0; i < frames; ++i) {
+    const Left left = overloaded.pull();
     ck_assert(left.pts >= next);
     next = left.pts + 1;
     ++states[left.state];
     ck_assert(left.state == "none" || !std::isnan(left.score));
+    // What max-latency and a batch allow, one that waits in chain, and one that left meanwhile.
+    const guint gone = out.count();
+    ck_assert_uint_le(in.count(), gone + (latency * rate + 999) / 1000 + 2 + 2);
   }
-  ck_assert_uint_eq(states["scored"] + states["stale"] + states["none"], kFrames);
-  ck_assert_uint_gt(states["stale"], states["scored"]);
   assert_text(overloaded.end(), "");
+  ck_assert_uint_eq(states["scored"] + states["stale"] + states["none"], frames);
+  // A third can be scored. Whatever the machine did meanwhile: some were, and not nearly all.
+  ck_assert_uint_gt(states["scored"], 0);
+  ck_assert_uint_gt(states["stale"], frames / 4);
 }
 END_TEST
 
 START_TEST(no_more_frames_are_held_than_max_queued) {
   FittedBank bank;
-  // identity counts what has gone in; the sink takes one and no more.
-  Pipeline full(small_frames(1000) + " ! identity name=in silent=false signal-handoffs=true" +
-                detector(bank.location, "max-queued=5") +
+  Pipeline full(small_frames(1000) + detector(bank.location, "name=d max-queued=5") +
                 " ! appsink sync=false max-buffers=1 name=out");
-  std::atomic<guint> went_in{0};
-  GstElement* in = gst_bin_get_by_name(GST_BIN(full.get()), "in");
-  g_signal_connect(in, "handoff", G_CALLBACK(+[](GstElement*, GstBuffer*, gpointer count) {
-                     ++*static_cast<std::atomic<guint>*>(count);
-                   }),
-                   &went_in);
-  gst_object_unref(in);
+  const Passing in(full, "sink");
   full.set_state(GST_STATE_PLAYING);
   for (guint taken = 1; taken <= 30; ++taken) {
     full.pull();
     // Taken, one in the sink, one on its way to it, five held, one that waits in chain.
-    ck_assert_uint_le(went_in, taken + 8);
+    ck_assert_uint_le(in.count(), taken + 8);
   }
 }
 END_TEST
