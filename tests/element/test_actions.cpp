@@ -117,7 +117,8 @@ START_TEST(reset_learns_with_the_settings_of_the_bank_that_was_swapped_in) {
   ck_assert(!save_bank(h, bank.folder.file("copy").c_str()));  // there is none any more
   for (guint i = 0; i < 5; ++i) h.push(i);
   for (guint i = 0; i < 4; ++i) assert_text(state_of(h.pull()), "learning");
-  const auto* map = gst_patchcore_map_meta_get(h.pull().get(), 0);
+  const auto frame = h.pull();
+  const auto* map = gst_patchcore_map_meta_get(frame.get(), 0);
   ck_assert_ptr_nonnull(map);
   ck_assert_uint_eq(map->map_width, 64);
 }

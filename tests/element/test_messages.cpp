@@ -2,11 +2,9 @@
 // What the element tells an application: statistics, alarms, how far a fit is, the time of day.
 
 #include "../check_main.hpp"
-#include "../element_test.hpp"
+#include "live.hpp"
 
 namespace {
-
-constexpr GstClockTime kFrame = GST_SECOND / 25;
 
 guint64 stat(ElementHarness& h, const char* field) {
   GstStructure* stats = nullptr;
@@ -34,6 +32,27 @@ START_TEST(stats_count_every_frame_by_what_became_of_it) {
   ck_assert_uint_le(stat(h, "batches"), 4);
   ck_assert_uint_gt(stat(h, "mean-inference-time"), 0);
   ck_assert_uint_ge(stat(h, "max-latency"), stat(h, "mean-latency"));
+}
+END_TEST
+
+START_TEST(stats_tell_of_learning_and_of_the_batches_that_frames_were_in) {
+  TemporaryFolder folder;
+  ElementHarness h("mode=auto fit-frames=3 input-size=128 bank-location=" + folder.file("bank"));
+  for (guint i = 0; i < 4; ++i) {
+    h.push(i);
+    h.pull();  // one at a time
+  }
+  ck_assert_uint_eq(stat(h, "learned"), 3);
+  ck_assert_uint_eq(stat(h, "inferred"), 1);
+  ck_assert_uint_eq(stat(h, "batches"), 4);
+  GstStructure* stats = nullptr;
+  g_object_get(h.element(), "stats", &stats, nullptr);
+  ck_assert_double_eq(number(stats, "mean-batch"), 1);
+  // Alone in its batches, the element had all of the engine's time.
+  const guint64 each = whole_number(stats, "mean-inference-time");
+  ck_assert_uint_ge(whole_number(stats, "engine-time"), 4 * each);
+  ck_assert_uint_le(whole_number(stats, "engine-time"), 4 * (each + 1));
+  gst_structure_free(stats);
 }
 END_TEST
 
@@ -76,15 +95,42 @@ START_TEST(an_alarm_starts_and_stops_with_its_peak_and_its_times) {
 }
 END_TEST
 
-START_TEST(eos_stops_an_alarm_that_is_on) {
+START_TEST(eos_a_flush_and_a_new_stream_stop_an_alarm_that_is_on) {
   FittedBank bank;
-  ElementHarness h(bank.detect + "alarm-frames=1");
-  h.push(0, true);
+  for (const GstEventType by : {GST_EVENT_EOS, GST_EVENT_FLUSH_STOP, GST_EVENT_STREAM_START}) {
+    ElementHarness h(bank.detect + "alarm-frames=1");
+    h.push(0, true);
+    h.pull();
+    assert_text(alarms(h), "start");
+    if (by == GST_EVENT_EOS) {
+      h.end();
+    } else {
+      if (by == GST_EVENT_STREAM_START) {
+        gst_harness_push_event(h.get(), gst_event_new_stream_start("another"));
+      } else {
+        gst_harness_push_event(h.get(), gst_event_new_flush_start());
+        gst_harness_push_event(h.get(), gst_event_new_flush_stop(TRUE));
+        GstSegment segment;
+        gst_segment_init(&segment, GST_FORMAT_TIME);
+        gst_harness_push_event(h.get(), gst_event_new_segment(&segment));
+      }
+      h.push(1);
+      h.pull();
+    }
+    assert_text(alarms(h), "stop");
+  }
+}
+END_TEST
+
+START_TEST(stale_frames_count_for_no_alarm) {
+  FittedBank bank;
+  ElementHarness h(bank.detect + "alarm-frames=2 inference-interval=4");
+  for (guint i = 0; i < 4; ++i) h.push(i, true);
+  for (guint i = 0; i < 4; ++i) ck_assert(anomalous(h.pull()));
+  assert_text(alarms(h), "");
+  h.push(4, true);
   h.pull();
-  h.end();
-  const auto alarms = element_messages(h.bus(), "patchcore-alarm");
-  ck_assert_uint_eq(alarms.size(), 2);
-  assert_text(text(gst_message_get_structure(alarms[1].get()), "type"), "stop");
+  assert_text(alarms(h), "start");
 }
 END_TEST
 
@@ -145,9 +191,11 @@ int main(int argc, char** argv) {
   TCase* tests = tcase_create("messages");
   tcase_set_timeout(tests, 120);
   tcase_add_test(tests, stats_count_every_frame_by_what_became_of_it);
+  tcase_add_test(tests, stats_tell_of_learning_and_of_the_batches_that_frames_were_in);
   tcase_add_test(tests, stats_are_zero_before_the_element_runs);
   tcase_add_test(tests, an_alarm_starts_and_stops_with_its_peak_and_its_times);
-  tcase_add_test(tests, eos_stops_an_alarm_that_is_on);
+  tcase_add_test(tests, eos_a_flush_and_a_new_stream_stop_an_alarm_that_is_on);
+  tcase_add_test(tests, stale_frames_count_for_no_alarm);
   tcase_add_test(tests, learning_is_told_frame_by_frame_up_to_a_hundred_times);
   tcase_add_test(tests, utc_comes_from_a_reference_timestamp_in_unix_or_ntp_time);
   tcase_add_test(tests, utc_is_else_when_the_frame_is_due_on_the_pipelines_clock);

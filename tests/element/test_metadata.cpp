@@ -192,6 +192,35 @@ START_TEST(attach_map_puts_the_map_of_the_frame_on_it) {
 }
 END_TEST
 
+START_TEST(a_map_covers_what_the_crop_left_of_the_frame_and_stale_frames_have_it_too) {
+  TemporaryFolder folder;
+  const std::string location = folder.file("bank");
+  fit_bank(location, 12, "crop=64");  // of 128
+  ElementHarness h("attach-map=true inference-interval=2 bank-location=" + location);
+  for (guint i = 0; i < 2; ++i) h.push(i);
+  for (const char* state : {"scored", "stale"}) {
+    const auto frame = h.pull();
+    assert_text(state_of(frame), state);
+    const auto* map = gst_patchcore_map_meta_get(frame.get(), 0);
+    ck_assert_ptr_nonnull(map);
+    ck_assert_uint_eq(map->map_width, 64);
+    for (const double offset : {map->x, map->y}) ck_assert_double_eq(offset, 32);
+    for (const double side : {map->width, map->height}) ck_assert_double_eq(side, 64);
+  }
+}
+END_TEST
+
+START_TEST(a_result_says_of_which_version_its_fields_are) {
+  const FittedBank bank;
+  ElementHarness h(bank.detect);
+  h.push(0);
+  const auto frame = h.pull();
+  int version = 0;
+  ck_assert(gst_structure_get_int(result_of(frame), "version", &version));
+  ck_assert_int_eq(version, GST_PATCHCORE_META_VERSION);
+}
+END_TEST
+
 START_TEST(a_map_is_attached_only_where_it_is_asked_for) {
   const FittedBank bank;
   ElementHarness h(bank.detect);
@@ -245,12 +274,17 @@ START_TEST(each_region_of_interest_is_fitted_and_scored_by_itself) {
   ElementHarness fit("mode=fit " + parts);
   for (guint i = 0; i < 12; ++i) gst_harness_push(fit.get(), frame_with_parts(i, false));
   fit.end();
-  ElementHarness h(parts + " region-meta=none");
+  ElementHarness h(parts + " region-meta=none attach-map=true");
   gst_harness_push(h.get(), frame_with_parts(100, true));
   const auto frame = h.pull();
   ck_assert_uint_eq(gst_patchcore_meta_get_n_results(frame.get()), 2);
   for (guint i = 0; i < 2; ++i) {
     const GstStructure* result = result_of(frame, i);
+    const auto* map = gst_patchcore_map_meta_get(frame.get(), i);
+    ck_assert_ptr_nonnull(map);
+    ck_assert_double_eq(map->x, i * 64.0);
+    ck_assert_double_eq(map->y, 32);
+    ck_assert_double_eq(map->width, 64);
     assert_text(text(result, "roi-type"), "part");
     ck_assert_double_eq(number(result, "roi-x"), i * 0.5);
     ck_assert_double_eq(number(result, "roi-y"), 0.25);
@@ -282,6 +316,8 @@ int main(int argc, char** argv) {
   tcase_add_test(tests, what_others_left_on_a_frame_passes_in_its_order_with_the_result_behind_it);
   tcase_add_test(tests, a_result_crosses_encoder_and_decoder);
   tcase_add_test(tests, attach_map_puts_the_map_of_the_frame_on_it);
+  tcase_add_test(tests, a_map_covers_what_the_crop_left_of_the_frame_and_stale_frames_have_it_too);
+  tcase_add_test(tests, a_result_says_of_which_version_its_fields_are);
   tcase_add_test(tests, a_map_is_attached_only_where_it_is_asked_for);
   tcase_add_test(tests,
                  an_anomalous_frame_has_its_regions_as_regions_of_interest_and_others_have_none);

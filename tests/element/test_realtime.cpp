@@ -265,6 +265,45 @@ START_TEST(latency_is_max_latency_in_every_mode_and_from_the_first_query_on) {
 }
 END_TEST
 
+START_TEST(the_latency_that_upstream_can_bear_grows_too_and_without_a_limit_stays_so) {
+  FittedBank bank;
+  ElementHarness h(bank.detect + "max-latency=100000000");
+  for (const GstClockTime max :
+       {GstClockTime{40 * GST_MSECOND}, GstClockTime{GST_CLOCK_TIME_NONE}}) {
+    GstClockTime upstream = max;
+    const gulong id = gst_pad_add_probe(
+        h.get()->srcpad,
+        static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_QUERY_UPSTREAM | GST_PAD_PROBE_TYPE_PUSH),
+        [](GstPad*, GstPadProbeInfo* info, gpointer max) {
+          GstQuery* query = GST_PAD_PROBE_INFO_QUERY(info);
+          if (GST_QUERY_TYPE(query) != GST_QUERY_LATENCY) return GST_PAD_PROBE_OK;
+          gst_query_set_latency(query, TRUE, 20 * GST_MSECOND, *static_cast<GstClockTime*>(max));
+          return GST_PAD_PROBE_HANDLED;
+        },
+        &upstream, nullptr);
+    GstQuery* query = gst_query_new_latency();
+    ck_assert(gst_pad_peer_query(h.get()->sinkpad, query));
+    gboolean live;
+    GstClockTime least, most;
+    gst_query_parse_latency(query, &live, &least, &most);
+    gst_query_unref(query);
+    gst_pad_remove_probe(h.get()->srcpad, id);
+    ck_assert(live);
+    ck_assert_uint_eq(least, 120 * GST_MSECOND);
+    ck_assert_uint_eq(most, GST_CLOCK_TIME_IS_VALID(max) ? 140 * GST_MSECOND : GST_CLOCK_TIME_NONE);
+  }
+}
+END_TEST
+
+START_TEST(before_there_is_a_clock_a_frame_waits_for_its_result) {
+  FittedBank bank;
+  ElementHarness h(bank.detect + "realtime=yes max-latency=1");
+  gst_element_set_clock(h.element(), nullptr);
+  h.push(0);
+  assert_text(state_of(h.pull()), "scored");
+}
+END_TEST
+
 START_TEST(every_nth_frame_is_inferred_and_the_others_carry_its_result) {
   FittedBank bank;
   ElementHarness h(bank.detect + "inference-interval=3");
@@ -385,6 +424,8 @@ int main(int argc, char** argv) {
   tcase_add_test(tests, frames_that_were_on_their_way_at_a_reset_count_for_nothing);
   tcase_add_test(tests, frames_of_a_live_stream_pass_while_the_bank_is_built);
   tcase_add_test(tests, latency_is_max_latency_in_every_mode_and_from_the_first_query_on);
+  tcase_add_test(tests, the_latency_that_upstream_can_bear_grows_too_and_without_a_limit_stays_so);
+  tcase_add_test(tests, before_there_is_a_clock_a_frame_waits_for_its_result);
   tcase_add_test(tests, every_nth_frame_is_inferred_and_the_others_carry_its_result);
   tcase_add_test(tests, the_interval_follows_its_property_while_frames_pass);
   tcase_add_test(tests, with_interval_0_only_a_trigger_inspects_the_frame_behind_it);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
+#include <map>
 #include <thread>
 
 #include "../check_main.hpp"
@@ -62,68 +63,80 @@ void wait_for_progress(GstBus* bus, const char* wanted) {
   }
 }
 
+/// Starts an element that is in no pipeline, and stops it when it has begun to load. result: of the
+/// start, which fails unless loading was the faster one.
+gint64 time_of_stop_while_loading(GstElement* element, GstStateChangeReturn* result = nullptr) {
+  GstBus* bus = gst_bus_new();
+  gst_element_set_bus(element, bus);
+  GstStateChangeReturn started;
+  std::thread opening([&] { started = gst_element_set_state(element, GST_STATE_PAUSED); });
+  wait_for_progress(bus, "load");
+  const gint64 time = time_of_change(element, GST_STATE_NULL);
+  opening.join();
+  if (result) *result = started;
+  // Who stops it isn't told of an error.
+  ck_assert_ptr_null(gst_bus_pop_filtered(bus, GST_MESSAGE_ERROR));
+  GstState state;
+  gst_element_get_state(element, &state, nullptr, 0);
+  ck_assert_int_eq(state, GST_STATE_NULL);
+  gst_element_set_bus(element, nullptr);
+  gst_object_unref(bus);
+  return time;
+}
+
 }  // namespace
 
-START_TEST(five_hundred_starts_and_stops_while_frames_pass) {
+START_TEST(five_hundred_stops_at_any_moment_while_it_loads_learns_builds_or_scores) {
   FittedBank bank;
-  GstElement* pipeline =
+  GstElement* scoring =
       launch(camera(100000) + "patchcoredetect post-messages=false " + bank.detect + "! fakesink");
-  std::vector<gint64> times;
-  for (guint i = 0; i < 500; ++i) {
-    ck_assert_int_ne(gst_element_set_state(pipeline, GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
-    // Some are stopped at once, some when frames have passed.
-    if (i % 3 == 0) gst_element_get_state(pipeline, nullptr, nullptr, 60 * GST_SECOND);
-    times.push_back(time_of_change(pipeline, i % 2 ? GST_STATE_READY : GST_STATE_NULL));
-  }
-  tell_times("stops while frames pass", times);
-  gst_element_set_state(pipeline, GST_STATE_NULL);
-  gst_object_unref(pipeline);
-}
-END_TEST
-
-START_TEST(stopping_while_a_bank_is_built_returns_in_time_and_leaves_nothing) {
   TemporaryFolder folder;
-  std::vector<gint64> times;
-  for (guint i = 0; i < 10; ++i) {
-    GstElement* pipeline =
-        launch(camera(60) +
-               "patchcoredetect mode=fit coreset-ratio=1 input-size=128 post-messages=false " +
-               "bank-location=" + folder.file("bank") + " ! fakesink");
+  GstElement* fitting = launch(camera(24) +
+                               "patchcoredetect mode=fit coreset-ratio=1 input-size=128 "
+                               "post-messages=false batch-size=2 bank-location=" +
+                               folder.file("bank") + " ! fakesink");
+  GstElement* loading = launch("patchcoredetect batch-size=2 " + bank.detect);
+  std::map<const char*, std::vector<gint64>> times;
+  for (guint i = 0; i < 500; ++i) {
+    if (i % 5 == 0) {
+      times["while it loads"].push_back(time_of_stop_while_loading(loading));
+      continue;
+    }
+    const bool fit = i % 5 == 1;
+    GstElement* pipeline = fit ? fitting : scoring;
     GstBus* bus = gst_element_get_bus(pipeline);
-    gst_element_set_state(pipeline, GST_STATE_PLAYING);
-    wait_for_progress(bus, "build");
-    times.push_back(time_of_change(pipeline, GST_STATE_NULL));
+    gst_bus_set_flushing(bus, FALSE);
+    ck_assert_int_ne(gst_element_set_state(pipeline, GST_STATE_PLAYING), GST_STATE_CHANGE_FAILURE);
+    // Some are stopped at once, some when frames have passed, and some while the bank is built.
+    if (fit && i % 2)
+      wait_for_progress(bus, "build");
+    else if (i % 3 == 0)
+      gst_element_get_state(pipeline, nullptr, nullptr, 60 * GST_SECOND);
+    const gint64 time = time_of_change(pipeline, i % 4 ? GST_STATE_READY : GST_STATE_NULL);
+    times[fit ? i % 2 ? "while it builds" : "while it learns" : "while it scores"].push_back(time);
+    ck_assert_ptr_null(gst_bus_pop_filtered(bus, GST_MESSAGE_ERROR));
     gst_object_unref(bus);
-    gst_object_unref(pipeline);
   }
-  tell_times("stops while a bank is built", times);
+  for (const auto& [what, all] : times) tell_times(what, all);
   ck_assert(folder.names().empty());
+  for (GstElement* each : {scoring, fitting, loading}) {
+    gst_element_set_state(each, GST_STATE_NULL);
+    gst_object_unref(each);
+  }
 }
 END_TEST
 
 START_TEST(stopping_while_the_model_loads_does_not_wait_for_it) {
   // A batch of this size takes seconds to warm up with.
   TemporaryFolder folder;
-  const std::string line =
-      "mode=fit input-size=1024 batch-size=32 bank-location=" + folder.file("bank");
   std::vector<gint64> times;
   for (guint i = 0; i < 3; ++i) {
-    GstElement* element = launch("patchcoredetect " + line);
-    GstBus* bus = gst_bus_new();
-    gst_element_set_bus(element, bus);
-    std::atomic<GstStateChangeReturn> result{GST_STATE_CHANGE_SUCCESS};
-    std::thread opening([&] { result = gst_element_set_state(element, GST_STATE_PAUSED); });
-    wait_for_progress(bus, "load");
-    times.push_back(time_of_change(element, GST_STATE_NULL));
-    opening.join();
+    GstElement* element =
+        launch("patchcoredetect mode=fit input-size=1024 batch-size=32 bank-location=" +
+               folder.file("bank"));
+    GstStateChangeReturn result = GST_STATE_CHANGE_SUCCESS;
+    times.push_back(time_of_stop_while_loading(element, &result));
     ck_assert_int_eq(result, GST_STATE_CHANGE_FAILURE);
-    // Who stops it isn't told of an error.
-    ck_assert_ptr_null(gst_bus_pop_filtered(bus, GST_MESSAGE_ERROR));
-    GstState state;
-    gst_element_get_state(element, &state, nullptr, 0);
-    ck_assert_int_eq(state, GST_STATE_NULL);
-    gst_element_set_bus(element, nullptr);
-    gst_object_unref(bus);
     gst_object_unref(element);
   }
   tell_times("stops while the model loads", times);
@@ -203,6 +216,8 @@ START_TEST(seeking_back_while_learning_neither_hangs_nor_learns_less) {
     gst_element_seek_simple(pipeline, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH, 0);
   wait_for(bus, static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR));
   ck_assert(folder.names() == std::vector<std::string>{"bank"});
+  // As the file's header has it.
+  ck_assert_ptr_nonnull(strstr(read_file(folder.file("bank")).c_str() + 8, "\"frames\":\"30\""));
   gst_element_set_state(pipeline, GST_STATE_NULL);
   gst_object_unref(bus);
   gst_object_unref(pipeline);
@@ -214,8 +229,7 @@ int main(int argc, char** argv) {
   Suite* suite = suite_create("states");
   TCase* tests = tcase_create("states");
   tcase_set_timeout(tests, 280);
-  tcase_add_test(tests, five_hundred_starts_and_stops_while_frames_pass);
-  tcase_add_test(tests, stopping_while_a_bank_is_built_returns_in_time_and_leaves_nothing);
+  tcase_add_test(tests, five_hundred_stops_at_any_moment_while_it_loads_learns_builds_or_scores);
   tcase_add_test(tests, stopping_while_the_model_loads_does_not_wait_for_it);
   tcase_add_test(tests, an_element_that_was_stopped_while_loading_can_be_started_again);
   tcase_add_test(tests, two_hundred_seeks_while_playing_each_followed_by_frames_from_there);

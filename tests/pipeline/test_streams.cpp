@@ -21,12 +21,19 @@ struct Left {
   GstClockTime pts;
   std::string state;
   double score;
+  int width;  ///< by its caps
 };
 
 double score_or_nan(const GstStructure* result) {
   double score = NAN;
   gst_structure_get_double(result, "score", &score);
   return score;
+}
+
+int width_of(const GstCaps* caps) {
+  int width = 0;
+  ck_assert(gst_structure_get_int(gst_caps_get_structure(caps, 0), "width", &width));
+  return width;
 }
 
 /// A pipeline whose last element is an appsink named "out".
@@ -52,7 +59,8 @@ class Pipeline {
     GstBuffer* buffer = gst_sample_get_buffer(sample);
     const GstStructure* result = gst_patchcore_meta_get_result(buffer, 0);
     ck_assert_ptr_nonnull(result);
-    const Left left{GST_BUFFER_PTS(buffer), text(result, "state"), score_or_nan(result)};
+    const Left left{GST_BUFFER_PTS(buffer), text(result, "state"), score_or_nan(result),
+                    width_of(gst_sample_get_caps(sample))};
     gst_sample_unref(sample);
     return left;
   }
@@ -308,6 +316,25 @@ START_TEST(an_overloaded_live_stream_keeps_every_frame_and_marks_what_is_stale) 
 }
 END_TEST
 
+START_TEST(downstream_may_ask_for_another_size_while_frames_pass) {
+  FittedBank bank;
+  Pipeline asked("videotestsrc pattern=ball" + detector(bank.location, "max-queued=4") +
+                 " ! capsfilter name=f caps=video/x-raw,format=GRAY8,width=128,height=128"
+                 " ! appsink sync=false max-buffers=1 name=out");
+  asked.set_state(GST_STATE_PLAYING);
+  ck_assert_int_eq(asked.pull().width, 128);
+  GstElement* filter = gst_bin_get_by_name(GST_BIN(asked.get()), "f");
+  gst_util_set_object_arg(G_OBJECT(filter), "caps", "video/x-raw,format=GRAY8,width=96,height=64");
+  gst_object_unref(filter);
+  // Those of the old size that are on their way come first.
+  guint old = 0;
+  Left left = asked.pull();
+  for (; left.width == 128 && old < 20; ++old) left = asked.pull();
+  ck_assert_int_eq(left.width, 96);
+  assert_text(left.state, "scored");
+}
+END_TEST
+
 START_TEST(no_more_frames_are_held_than_max_queued) {
   FittedBank bank;
   Pipeline full(small_frames(1000) + detector(bank.location, "name=d max-queued=5") +
@@ -367,6 +394,7 @@ int main(int argc, char** argv) {
   tcase_add_test(tests, a_stream_that_fails_downstream_takes_nobody_with_it);
   tcase_add_test(tests, streams_come_and_go_beside_one_that_goes_on);
   tcase_add_test(tests, an_overloaded_live_stream_keeps_every_frame_and_marks_what_is_stale);
+  tcase_add_test(tests, downstream_may_ask_for_another_size_while_frames_pass);
   tcase_add_test(tests, no_more_frames_are_held_than_max_queued);
   tcase_add_test(tests, a_pool_of_four_does_not_run_dry_while_eight_frames_are_held);
   suite_add_tcase(suite, tests);
