@@ -31,7 +31,7 @@ struct Config {
   std::string device = "auto";
   std::string precision = "auto";
   InferenceRegion inference_region = InferenceRegion::Frame;
-  std::string roi_type;  ///< empty: every region of interest
+  std::string roi_type;  ///< empty: every one that isn't of our own making
   guint batch_size = 8;
   Realtime realtime = Realtime::Auto;
   GstClockTime max_latency = 0;  ///< 0: twice the time of a full batch

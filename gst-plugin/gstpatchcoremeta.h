@@ -6,7 +6,8 @@
  *
  * GstPatchCoreMeta is a GstCustomMeta without tags, so that scaling, cropping, encoding and
  * payloading keep it. Its structure has one field, `results`: a GST_TYPE_LIST of structures, one
- * for each patchcoredetect that the frame has passed.
+ * for each patchcoredetect that the frame has passed, or one for each region of interest that it
+ * looked at.
  *
  *     const GstStructure *result = gst_patchcore_meta_get_result (buffer, 0);
  *     gdouble score;

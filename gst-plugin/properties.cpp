@@ -209,7 +209,8 @@ void install_batching_properties(GObjectClass* klass) {
                         enum_type("GstPatchCoreInferenceRegion", kInferenceRegions), 0, kReady));
   add(kRoiType,
       g_param_spec_string("roi-type", "ROI type",
-                          "Regions of interest of this type only (NULL = all)", nullptr, kReady));
+                          "Regions of interest of this type only (NULL = all but \"anomaly\")",
+                          nullptr, kReady));
   add(kBatchSize,
       g_param_spec_uint("batch-size", "Batch size", "Frames at most in one pass of the network", 1,
                         1024, d.batch_size, kReady));

@@ -62,8 +62,7 @@ GstFlowReturn Stream::receive(BufferPtr buffer, const LiveConfig& live) {
   if (!realtime_known_) find_out_realtime();
   auto frame = std::make_unique<Frame>();
   frame->arrival = g_get_monotonic_time();
-  if (const GstClockTime now = queue_->now(); realtime_ && GST_CLOCK_TIME_IS_VALID(now))
-    frame->deadline = now + session_->max_latency();
+  frame->deadline = deadline();
   frame->corrupted = is_corrupted(buffer.get());
   frame->buffer = std::move(buffer);
   frame->live = live;
@@ -78,6 +77,15 @@ GstFlowReturn Stream::receive(BufferPtr buffer, const LiveConfig& live) {
   if (frame->inspection) submit(frame->inspection);
   if (!queue_->push({std::move(frame), nullptr, nullptr})) return stopped();
   return flow_ == GST_FLOW_OK ? GST_FLOW_OK : stopped();
+}
+
+/// When a frame that comes in now must leave the queue. What is said of it and painted on it takes
+/// its time too, and is done when max-latency is over.
+GstClockTime Stream::deadline() const {
+  const GstClockTime now = queue_->now();
+  if (!realtime_ || !GST_CLOCK_TIME_IS_VALID(now)) return GST_CLOCK_TIME_NONE;
+  const GstClockTime latency = session_->max_latency();
+  return now + latency - std::min<GstClockTime>(report_time_, latency / 2);
 }
 
 /// What is to be done with a frame. False: flushing, or the session has failed.
@@ -294,7 +302,14 @@ GstFlowReturn Stream::send(Item item) {
   return item.event ? send(std::move(item.event)) : send(item.query);
 }
 
+/// The longest one counts, and fades: painted frames come after many that were not.
+void Stream::note_report_time(gint64 start) {
+  const auto taken = static_cast<GstClockTime>(g_get_monotonic_time() - start) * GST_USECOND;
+  report_time_ = std::max<GstClockTime>(taken, report_time_ / 20 * 19);
+}
+
 GstFlowReturn Stream::send(Frame frame) {
+  const gint64 start = g_get_monotonic_time();
   if (forget_.exchange(false)) reporter_.reset();
   auto late = queue_->take_late();
   for (const auto& done : {frame.finished ? frame.inspection : nullptr, late})
@@ -303,6 +318,7 @@ GstFlowReturn Stream::send(Frame frame) {
   if (discarding_) return GST_FLOW_OK;
   BufferPtr buffer = reporter_.report(frame, std::move(late));
   statistics_.count(frame);
+  note_report_time(start);
   const GstFlowReturn flow = gst_pad_push(srcpad_, buffer.release());
   if (flow != GST_FLOW_EOS) return flow;
   // Downstream has enough; the next chain says so, and the EOS that follows is still to pass.

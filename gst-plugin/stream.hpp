@@ -62,12 +62,14 @@ class Stream {
   bool set_input_caps(GstCaps* caps);
   bool upstream_is_live();
   void find_out_realtime();
+  GstClockTime deadline() const;
   bool is_due(const LiveConfig& live);
   bool decide(const Frame& frame, Purpose* purpose);
   bool prepare(Frame& frame, const Purpose& purpose, GError** error);
   void address(Job& job, const Frame& frame, const Purpose& purpose);
   void submit(const std::shared_ptr<Inspection>& inspection);
 
+  void note_report_time(gint64 start);
   GstFlowReturn send(Frame frame);
   GstFlowReturn send(EventPtr event);
   GstFlowReturn send(GstQuery* query);
@@ -81,9 +83,10 @@ class Stream {
   Statistics statistics_;
   std::atomic<GstFlowReturn> flow_{GST_FLOW_OK};
   std::atomic<bool> eos_received_{false};
-  std::atomic<bool> flow_told_{false};  ///< flow_, to upstream or the bus
-  std::atomic<bool> realtime_{false};   ///< frames leave at their deadline
-  std::atomic<guint> held_{1};          ///< frames that may be in the queue
+  std::atomic<bool> flow_told_{false};        ///< flow_, to upstream or the bus
+  std::atomic<bool> realtime_{false};         ///< frames leave at their deadline
+  std::atomic<guint> held_{1};                ///< frames that may be in the queue
+  std::atomic<GstClockTime> report_time_{0};  ///< that a frame took from queue to src pad lately
   std::atomic<bool> forget_{false};
   std::mutex flushing_mutex_;  ///< orders set_flushing() and close()
   bool closed_ = false;
