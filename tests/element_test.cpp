@@ -100,6 +100,31 @@ std::shared_ptr<GError> ElementHarness::error(GstClockTime timeout) {
   return {error, g_error_free};
 }
 
+void push_event(ElementHarness& h, GstEvent* event) {
+  g_assert_true(gst_harness_push_event(h.get(), event));
+}
+
+void push_segment(ElementHarness& h, GstClockTime start, GstClockTime base) {
+  GstSegment segment;
+  gst_segment_init(&segment, GST_FORMAT_TIME);
+  segment.start = segment.time = start;
+  segment.base = base;
+  push_event(h, gst_event_new_segment(&segment));
+}
+
+void trigger(ElementHarness& h) {
+  push_event(h, gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM,
+                                     gst_structure_new_empty("patchcore-trigger")));
+}
+
+std::string pixels(GstBuffer* buffer) {
+  GstMapInfo map;
+  g_assert_true(gst_buffer_map(buffer, &map, GST_MAP_READ));
+  std::string bytes(reinterpret_cast<const char*>(map.data), map.size);
+  gst_buffer_unmap(buffer, &map);
+  return bytes;
+}
+
 void fit_bank(const std::string& location, guint frames, const std::string& more) {
   ElementHarness fit("mode=fit input-size=128 bank-location=" + location + " " + more);
   g_assert_true(fit.started());

@@ -52,6 +52,15 @@ class ElementHarness {
 /// One frame as the harness pushes it.
 GstBuffer* make_frame(guint index, bool defect);
 
+/// Events, which must be taken.
+void push_event(ElementHarness& h, GstEvent* event);
+void push_segment(ElementHarness& h, GstClockTime start = 0, GstClockTime base = 0);
+/// Asks for the next frame to be inspected.
+void trigger(ElementHarness& h);
+
+/// The bytes of a buffer.
+std::string pixels(GstBuffer* buffer);
+
 /// Fits a bank on frames 0..frames-1 and checks that it is there.
 void fit_bank(const std::string& location, guint frames = 12, const std::string& more = "");
 

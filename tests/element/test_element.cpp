@@ -6,14 +6,6 @@
 
 namespace {
 
-std::string pixels(GstBuffer* buffer) {
-  GstMapInfo map;
-  ck_assert(gst_buffer_map(buffer, &map, GST_MAP_READ));
-  std::string bytes(reinterpret_cast<const char*>(map.data), map.size);
-  gst_buffer_unmap(buffer, &map);
-  return bytes;
-}
-
 std::string original(guint index, bool defect) {
   GstBuffer* frame = make_frame(index, defect);
   std::string bytes = pixels(frame);
@@ -198,11 +190,9 @@ START_TEST(a_flush_drops_what_is_held_and_the_stream_goes_on) {
   FittedBank bank;
   ElementHarness h(bank.detect);
   for (guint i = 0; i < 10; ++i) h.push(i);
-  gst_harness_push_event(h.get(), gst_event_new_flush_start());
-  gst_harness_push_event(h.get(), gst_event_new_flush_stop(TRUE));
-  GstSegment segment;
-  gst_segment_init(&segment, GST_FORMAT_TIME);
-  gst_harness_push_event(h.get(), gst_event_new_segment(&segment));
+  push_event(h, gst_event_new_flush_start());
+  push_event(h, gst_event_new_flush_stop(TRUE));
+  push_segment(h);
   while (GstBuffer* left = gst_harness_try_pull(h.get())) gst_buffer_unref(left);
   ck_assert_int_eq(h.push(77, true), GST_FLOW_OK);
   const auto frame = h.pull();

@@ -13,16 +13,6 @@ namespace {
 
 constexpr GstClockTime kFrame = GST_SECOND / 25;
 
-void push_event(ElementHarness& h, GstEvent* event) {
-  ck_assert(gst_harness_push_event(h.get(), event));
-}
-
-void push_segment(ElementHarness& h) {
-  GstSegment segment;
-  gst_segment_init(&segment, GST_FORMAT_TIME);
-  push_event(h, gst_event_new_segment(&segment));
-}
-
 /// Answers each buffer in the sink's stead, for as long as this lives.
 class Downstream {
  public:

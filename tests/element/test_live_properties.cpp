@@ -27,14 +27,6 @@ FramePtr pass(ElementHarness& h, guint index, bool defect) {
   return h.pull();
 }
 
-std::string pixels(GstBuffer* buffer) {
-  GstMapInfo map;
-  ck_assert(gst_buffer_map(buffer, &map, GST_MAP_READ));
-  std::string bytes(reinterpret_cast<const char*>(map.data), map.size);
-  gst_buffer_unmap(buffer, &map);
-  return bytes;
-}
-
 bool is_painted(const FramePtr& frame, guint index) {
   const FramePtr original(make_frame(index, true), gst_buffer_unref);
   return pixels(frame.get()) != pixels(original.get());

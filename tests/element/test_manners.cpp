@@ -14,23 +14,6 @@ namespace {
 
 constexpr GstClockTime kFrame = GST_SECOND / 25;
 
-void push_event(ElementHarness& h, GstEvent* event) {
-  ck_assert(gst_harness_push_event(h.get(), event));
-}
-
-void push_segment(ElementHarness& h, GstClockTime start, GstClockTime base = 0) {
-  GstSegment segment;
-  gst_segment_init(&segment, GST_FORMAT_TIME);
-  segment.start = segment.time = start;
-  segment.base = base;
-  push_event(h, gst_event_new_segment(&segment));
-}
-
-void trigger(ElementHarness& h) {
-  push_event(h, gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM,
-                                     gst_structure_new_empty("patchcore-trigger")));
-}
-
 /// Everything that leaves, in order: "caps", "segment", "gap", "frame".
 class Order {
  public:

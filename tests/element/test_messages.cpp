@@ -106,13 +106,11 @@ START_TEST(eos_a_flush_and_a_new_stream_stop_an_alarm_that_is_on) {
       h.end();
     } else {
       if (by == GST_EVENT_STREAM_START) {
-        gst_harness_push_event(h.get(), gst_event_new_stream_start("another"));
+        push_event(h, gst_event_new_stream_start("another"));
       } else {
-        gst_harness_push_event(h.get(), gst_event_new_flush_start());
-        gst_harness_push_event(h.get(), gst_event_new_flush_stop(TRUE));
-        GstSegment segment;
-        gst_segment_init(&segment, GST_FORMAT_TIME);
-        gst_harness_push_event(h.get(), gst_event_new_segment(&segment));
+        push_event(h, gst_event_new_flush_start());
+        push_event(h, gst_event_new_flush_stop(TRUE));
+        push_segment(h);
       }
       h.push(1);
       h.pull();

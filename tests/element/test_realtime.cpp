@@ -46,12 +46,6 @@ std::string states(ElementHarness& h, guint frames) {
   return all;
 }
 
-void trigger(ElementHarness& h) {
-  GstStructure* structure = gst_structure_new_empty("patchcore-trigger");
-  ck_assert(gst_harness_push_event(h.get(),
-                                   gst_event_new_custom(GST_EVENT_CUSTOM_DOWNSTREAM, structure)));
-}
-
 /// That a bank was fitted on.
 guint64 frames_in(const std::string& location) {
   PatchcoreBankInfo info;
@@ -88,12 +82,10 @@ START_TEST(an_element_that_is_started_again_keeps_to_the_clock_it_has) {
   Hurry h(bank.detect);
   gst_element_set_state(h.element(), GST_STATE_READY);
   gst_element_set_state(h.element(), GST_STATE_PLAYING);
-  gst_harness_push_event(h.get(), gst_event_new_stream_start("again"));
+  push_event(h, gst_event_new_stream_start("again"));
   gst_harness_set_src_caps_str(h.get(),
                                "video/x-raw,format=GRAY8,width=128,height=128,framerate=25/1");
-  GstSegment segment;
-  gst_segment_init(&segment, GST_FORMAT_TIME);
-  gst_harness_push_event(h.get(), gst_event_new_segment(&segment));
+  push_segment(h);
   BusyEngine busy;
   h.push(0);
   h.reach_deadline();
@@ -150,7 +142,7 @@ START_TEST(a_result_that_comes_late_is_not_shown_on_another_picture_or_stream) {
       gst_harness_set_src_caps_str(h.get(),
                                    "video/x-raw,format=GRAY8,width=128,height=128,framerate=5/1");
     else
-      gst_harness_push_event(h.get(), gst_event_new_stream_start("another"));
+      push_event(h, gst_event_new_stream_start("another"));
     gst_event_unref(gst_harness_pull_event(h.get()));  // it has left
     busy.hold();                                       // frame 0 is done now
     h.push(1);

@@ -10,12 +10,6 @@
 
 namespace {
 
-void push_segment(ElementHarness& h) {
-  GstSegment segment;
-  gst_segment_init(&segment, GST_FORMAT_TIME);
-  gst_harness_push_event(h.get(), gst_event_new_segment(&segment));
-}
-
 std::string patchcoredetect(const FittedBank& bank) { return "patchcoredetect " + bank.detect; }
 
 constexpr const char* kFrames = "video/x-raw,format=GRAY8,width=128,height=128,framerate=25/1";
@@ -70,7 +64,7 @@ START_TEST(a_second_stream_after_eos_is_scored) {
   h.push(0);
   h.pull();
   gst_harness_push_event(h.get(), gst_event_new_eos());
-  gst_harness_push_event(h.get(), gst_event_new_stream_start("second"));
+  push_event(h, gst_event_new_stream_start("second"));
   GstCaps* caps = gst_caps_from_string(kFrames);
   gst_harness_push_event(h.get(), gst_event_new_caps(caps));
   gst_caps_unref(caps);
@@ -84,8 +78,8 @@ START_TEST(a_flush_while_the_fit_is_full_does_not_make_it_learn_for_ever) {
   TemporaryFolder folder;
   ElementHarness h("mode=auto fit-frames=4 input-size=128 bank-location=" + folder.file("bank"));
   for (guint i = 0; i < 4; ++i) h.push(i);
-  gst_harness_push_event(h.get(), gst_event_new_flush_start());
-  gst_harness_push_event(h.get(), gst_event_new_flush_stop(TRUE));
+  push_event(h, gst_event_new_flush_start());
+  push_event(h, gst_event_new_flush_stop(TRUE));
   push_segment(h);
   while (GstBuffer* left = gst_harness_try_pull(h.get())) gst_buffer_unref(left);
   std::string state;
