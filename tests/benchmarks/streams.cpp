@@ -99,7 +99,7 @@ std::string camera(guint frames, bool live) {
   return "videotestsrc pattern=ball num-buffers=1 ! video/x-raw,format=I420,width=" +
          std::to_string(kWidth) + ",height=" + std::to_string(kHeight) +
          ",framerate=5/1 ! imagefreeze num-buffers=" + std::to_string(frames) +
-         (live ? " is-live=true ! " : " ! ");
+         (live ? " is-live=true" : "") + " ! video/x-raw,framerate=5/1 ! ";
 }
 
 /// Inference without a pipeline around it, in full batches.
