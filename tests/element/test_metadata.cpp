@@ -3,6 +3,8 @@
 
 #include <gst/video/video.h>
 
+#include <algorithm>
+
 #include "../check_main.hpp"
 #include "../element_test.hpp"
 
