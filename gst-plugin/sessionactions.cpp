@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // What an application asks of a session while frames pass.
+#include <algorithm>
+
 #include "messages.hpp"
 #include "session.hpp"
 

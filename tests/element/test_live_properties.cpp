@@ -6,6 +6,8 @@
 #include <gst/controller/gstinterpolationcontrolsource.h>
 #include <gst/video/video.h>
 
+#include <map>
+
 #include "../check_main.hpp"
 #include "live.hpp"
 

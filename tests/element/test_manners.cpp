@@ -4,6 +4,10 @@
 
 #include <gst/video/video.h>
 
+#include <atomic>
+#include <memory>
+#include <thread>
+
 #include "../check_main.hpp"
 #include "../element_test.hpp"
 #include "linked_element.hpp"

@@ -6,6 +6,7 @@
 #include <gst/app/gstappsrc.h>
 #include <gst/video/video.h>
 
+#include <atomic>
 #include <cmath>
 #include <map>
 #include <set>
