@@ -104,7 +104,7 @@ bool Session::learn_anew() {
     ++round_;  // frames that are still on their way belong to the fit that is gone
     pending_ = learned_ = told_ = told_percent_ = 0;
     asked = std::exchange(fit_asked_, false);
-    replaces_ = true;
+    replaces_ = loaded_ != nullptr;
     change(Phase::Learning);
   }
   tell_active_bank();

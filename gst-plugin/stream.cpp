@@ -214,7 +214,7 @@ bool Stream::receive_serialized(EventPtr event) {
   if (type == GST_EVENT_STREAM_START || type == GST_EVENT_SEGMENT) {
     // Another stream, or another part of it, that downstream may want.
     auto ended = GST_FLOW_EOS;
-    flow_.compare_exchange_strong(ended, GST_FLOW_OK);
+    if (flow_.compare_exchange_strong(ended, GST_FLOW_OK)) flow_told_ = false;
   }
   if (!taken && type == GST_EVENT_EOS) tell(flow_);
   return taken;
@@ -254,11 +254,11 @@ void Stream::set_flushing(bool flushing) {
 
 bool Stream::reopen() {
   std::lock_guard lock(flushing_mutex_);
-  auto unlinked = GST_FLOW_NOT_LINKED;
-  if (closed_ || !flow_.compare_exchange_strong(unlinked, GST_FLOW_OK)) return false;
+  if (closed_ || flow_ != GST_FLOW_NOT_LINKED) return false;
   flow_told_ = false;
   session_->set_flushing(false);
   queue_->start();
+  flow_ = GST_FLOW_OK;  // last: until then a frame that comes in is refused for the right reason
   return true;
 }
 
