@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "normalization.hpp"
+
 namespace gstpatchcore {
 namespace {
 
@@ -37,26 +39,21 @@ Colour turbo(gdouble value) {
 class MapScale {
  public:
   MapScale(const PatchcoreBankInfo& bank, const gfloat* map, size_t count)
-      : calibrated_(bank.calibrated) {
-    if (calibrated_) {
-      zero_ = bank.pixel_threshold;
-      unit_ = bank.pixel_threshold - bank.pixel_median;
-    } else if (count > 0) {
-      const auto [least, most] = std::minmax_element(map, map + count);
-      zero_ = *least;
-      unit_ = *most - *least;
-    }
-    if (!(unit_ > 0)) unit_ = 1;
+      : calibrated_(bank.calibrated), normalization_(Normalization::of_maps(bank)) {
+    if (calibrated_ || count == 0) return;
+    const auto [least, most] = std::minmax_element(map, map + count);
+    zero_ = *least;
+    if (*most > *least) unit_ = *most - *least;
   }
 
   gdouble operator()(gfloat value) const {
-    const gdouble z = (value - zero_) / unit_;
-    return calibrated_ ? 0.5 + 0.5 * z / (1 + std::abs(z)) : z;
+    return calibrated_ ? normalization_.normalized(value) : (value - zero_) / unit_;
   }
 
  private:
   bool calibrated_;
-  gdouble zero_ = 0, unit_ = 0;
+  Normalization normalization_;
+  gdouble zero_ = 0, unit_ = 1;  ///< without a calibration
 };
 
 /// How much of the colour shows: nothing below the threshold, all of it well above.

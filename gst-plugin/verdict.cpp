@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "normalization.hpp"
+
 namespace gstpatchcore {
 
 Verdict::Verdict(const PatchcoreBankInfo& bank, const LiveConfig& live)
@@ -34,11 +36,7 @@ gdouble Verdict::release(gdouble hysteresis) const {
 }
 
 gdouble Verdict::raw_threshold() const {
-  if (scale_ != Scale::Normalized) return threshold_;
-  // The inverse of n = 0.5 + 0.5 z / (1 + |z|), z = (s - t) / (t - m).
-  const gdouble u = 2 * threshold_ - 1;
-  const gdouble z = u / (1 - std::abs(u));
-  return bank_.threshold + z * (bank_.threshold - bank_.median);
+  return scale_ == Scale::Normalized ? Normalization::of_scores(bank_).raw(threshold_) : threshold_;
 }
 
 }  // namespace gstpatchcore

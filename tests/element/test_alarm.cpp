@@ -151,6 +151,16 @@ START_TEST(the_raw_score_at_a_normalized_threshold_is_the_inverse_of_the_normali
 }
 END_TEST
 
+START_TEST(where_all_normal_frames_score_the_same_the_threshold_is_the_unit) {
+  // As the library's Calibration::normalise has it: z = (s - t) / t, with t = m = 4.
+  auto bank = calibrated_bank();
+  bank.median = bank.threshold;
+  LiveConfig live;
+  live.threshold = 0.75;
+  ck_assert_double_eq_tol(Verdict(bank, live).raw_threshold(), 8, 1e-9);
+}
+END_TEST
+
 START_TEST(history_keeps_the_latest_frames_within_its_bytes) {
   History history(250);
   for (guint i = 0; i < 4; ++i) history.add({GstClockTime{i} * GST_SECOND, bytes(100), 1.0, 7});
@@ -194,6 +204,7 @@ int main() {
   tcase_add_test(tests, without_a_threshold_nothing_is_anomalous);
   tcase_add_test(tests,
                  the_raw_score_at_a_normalized_threshold_is_the_inverse_of_the_normalization);
+  tcase_add_test(tests, where_all_normal_frames_score_the_same_the_threshold_is_the_unit);
   tcase_add_test(tests, history_keeps_the_latest_frames_within_its_bytes);
   tcase_add_test(tests, history_passes_over_what_is_larger_than_all_of_it);
   tcase_add_test(tests, history_gives_what_a_bank_of_the_same_lineage_scored);
