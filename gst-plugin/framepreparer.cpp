@@ -6,6 +6,23 @@
 namespace gstpatchcore {
 namespace {
 
+/// Of what the library takes as it is.
+std::optional<PatchcorePixels> pixels_of(GstVideoFormat format) {
+  switch (format) {
+    case GST_VIDEO_FORMAT_RGB: return PATCHCORE_PIXELS_RGB;
+    case GST_VIDEO_FORMAT_BGR: return PATCHCORE_PIXELS_BGR;
+    case GST_VIDEO_FORMAT_RGBx:
+    case GST_VIDEO_FORMAT_RGBA: return PATCHCORE_PIXELS_RGBX;
+    case GST_VIDEO_FORMAT_BGRx:
+    case GST_VIDEO_FORMAT_BGRA: return PATCHCORE_PIXELS_BGRX;
+    case GST_VIDEO_FORMAT_xRGB:
+    case GST_VIDEO_FORMAT_ARGB: return PATCHCORE_PIXELS_XRGB;
+    case GST_VIDEO_FORMAT_xBGR:
+    case GST_VIDEO_FORMAT_ABGR: return PATCHCORE_PIXELS_XBGR;
+    default: return std::nullopt;
+  }
+}
+
 /// The pixels of a region, one at least.
 PatchcoreImage part(const PatchcoreImage& image, const Region& region) {
   const auto pixel = [](gdouble at, guint size) {
@@ -15,8 +32,9 @@ PatchcoreImage part(const PatchcoreImage& image, const Region& region) {
   const guint top = std::min(pixel(region.y, image.height), image.height - 1);
   const guint right = std::max(pixel(region.x + region.w, image.width), left + 1);
   const guint bottom = std::max(pixel(region.y + region.h, image.height), top + 1);
-  return {image.data + top * image.stride + gsize{3} * left, right - left, bottom - top,
-          image.stride};
+  const bool packed = image.pixels == PATCHCORE_PIXELS_RGB || image.pixels == PATCHCORE_PIXELS_BGR;
+  return {image.data + top * image.stride + gsize{packed ? 3u : 4u} * left, right - left,
+          bottom - top, image.stride, image.pixels};
 }
 
 Region within(const Region& outer, const Region& inner) {
@@ -43,40 +61,41 @@ std::unique_ptr<Job> make_job(const PatchcoreImage& image, const PatchcorePrepro
 
 }  // namespace
 
-FramePreparer::FramePreparer(const GstVideoInfo& info) : info_(info) {
-  if (GST_VIDEO_INFO_FORMAT(&info_) == GST_VIDEO_FORMAT_RGB) return;
-  GstVideoInfo rgb = info;
-  gst_video_info_set_interlaced_format(&rgb, GST_VIDEO_FORMAT_RGB, info.interlace_mode, info.width,
-                                       info.height);
+FramePreparer::FramePreparer(const GstVideoInfo& info)
+    : info_(info), pixels_(pixels_of(GST_VIDEO_INFO_FORMAT(&info))) {
+  if (pixels_) return;
+  // Four bytes a pixel: the converter's own last step would take as long again to make three.
+  GstVideoInfo converted = info;
+  gst_video_info_set_interlaced_format(&converted, GST_VIDEO_FORMAT_BGRx, info.interlace_mode,
+                                       info.width, info.height);
   // The converter takes nothing that differs in these, and setting a format clears them.
-  rgb.fps_n = info.fps_n;
-  rgb.fps_d = info.fps_d;
-  rgb.par_n = info.par_n;
-  rgb.par_d = info.par_d;
-  const BufferPtr buffer(gst_buffer_new_allocate(nullptr, rgb.size, nullptr));
-  if (!gst_video_frame_map(&rgb_, &rgb, buffer.get(), GST_MAP_READWRITE)) return;
-  converter_.reset(gst_video_converter_new(&info_, &rgb, nullptr));
+  converted.fps_n = info.fps_n;
+  converted.fps_d = info.fps_d;
+  converted.par_n = info.par_n;
+  converted.par_d = info.par_d;
+  const BufferPtr buffer(gst_buffer_new_allocate(nullptr, converted.size, nullptr));
+  if (!gst_video_frame_map(&converted_, &converted, buffer.get(), GST_MAP_READWRITE)) return;
+  converter_.reset(gst_video_converter_new(&info_, &converted, nullptr));
 }
 
 FramePreparer::~FramePreparer() {
-  if (rgb_.buffer) gst_video_frame_unmap(&rgb_);
+  if (converted_.buffer) gst_video_frame_unmap(&converted_);
 }
 
-bool FramePreparer::usable() const {
-  return GST_VIDEO_INFO_FORMAT(&info_) == GST_VIDEO_FORMAT_RGB || converter_;
-}
+bool FramePreparer::usable() const { return pixels_ || converter_; }
 
-PatchcoreImage FramePreparer::as_rgb(const GstVideoFrame& frame) {
-  const GstVideoFrame* rgb = &frame;
+PatchcoreImage FramePreparer::image_of(const GstVideoFrame& frame) {
+  const GstVideoFrame* pixels = &frame;
   if (converter_) {
-    gst_video_converter_frame(converter_.get(), &frame, &rgb_);
-    rgb = &rgb_;
+    gst_video_converter_frame(converter_.get(), &frame, &converted_);
+    pixels = &converted_;
   }
-  return {static_cast<const guint8*>(GST_VIDEO_FRAME_PLANE_DATA(rgb, 0)),
+  return {static_cast<const guint8*>(GST_VIDEO_FRAME_PLANE_DATA(pixels, 0)),
           // The caps' size: a GstVideoMeta may hold more around it.
           static_cast<guint>(GST_VIDEO_INFO_WIDTH(&info_)),
           static_cast<guint>(GST_VIDEO_INFO_HEIGHT(&info_)),
-          static_cast<gsize>(GST_VIDEO_FRAME_PLANE_STRIDE(rgb, 0))};
+          static_cast<gsize>(GST_VIDEO_FRAME_PLANE_STRIDE(pixels, 0)),
+          pixels_.value_or(PATCHCORE_PIXELS_BGRX)};
 }
 
 std::vector<std::unique_ptr<Job>> FramePreparer::prepare(GstBuffer* buffer,
@@ -89,7 +108,7 @@ std::vector<std::unique_ptr<Job>> FramePreparer::prepare(GstBuffer* buffer,
                         "A frame doesn't hold what its caps say.");
     return {};
   }
-  const PatchcoreImage image = as_rgb(frame);
+  const PatchcoreImage image = image_of(frame);
   std::vector<std::unique_ptr<Job>> jobs;
   for (const Region& region : regions) {
     auto job = make_job(part(image, region), preprocess, error);

@@ -4,6 +4,7 @@
 #include <gst/video/video.h>
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -11,8 +12,9 @@
 
 namespace gstpatchcore {
 
-/// Frames of one format as what the network takes: converted to RGB, resized, cropped. Used by the
-/// sink pad's thread alone, so that streams prepare side by side and the engine gets small inputs.
+/// Frames of one format as what the network takes: converted to RGB where the library doesn't take
+/// the format as it is, resized, cropped. Used by the sink pad's thread alone, so that streams
+/// prepare side by side and the engine gets small inputs.
 class FramePreparer {
  public:
   explicit FramePreparer(const GstVideoInfo& info);
@@ -20,7 +22,7 @@ class FramePreparer {
   FramePreparer(const FramePreparer&) = delete;
   FramePreparer& operator=(const FramePreparer&) = delete;
 
-  /// False: there is no conversion to RGB from this format.
+  /// False: the frames can't be converted from this format.
   bool usable() const;
 
   const GstVideoInfo& info() const { return info_; }
@@ -31,11 +33,12 @@ class FramePreparer {
                                             std::span<const Region> regions, GError** error);
 
  private:
-  /// The frame's own pixels, or rgb_ with them converted.
-  PatchcoreImage as_rgb(const GstVideoFrame& frame);
+  /// The frame's own pixels, or converted_ with them.
+  PatchcoreImage image_of(const GstVideoFrame& frame);
 
   const GstVideoInfo info_;
-  GstVideoFrame rgb_{};  ///< stays mapped
+  const std::optional<PatchcorePixels> pixels_;  ///< of frames that need no conversion
+  GstVideoFrame converted_{};                    ///< stays mapped
   ConverterPtr converter_;
 };
 

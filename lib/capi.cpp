@@ -287,7 +287,8 @@ gboolean patchcore_preprocess_resize(const PatchcorePreprocess* preprocess,
     const pc::Size size = frame_size(frame->width, frame->height);
     const c10::InferenceMode no_gradients;
     unwrap(preprocess)
-        .resize({frame->data, size.width, size.height, static_cast<std::ptrdiff_t>(frame->stride)},
+        .resize({frame->data, size.width, size.height, static_cast<std::ptrdiff_t>(frame->stride),
+                 static_cast<pc::PixelFormat>(frame->pixels)},
                 rgb);
     return TRUE;
   });

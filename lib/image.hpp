@@ -6,12 +6,16 @@
 
 namespace patchcore {
 
-/// Somebody else's 8-bit RGB pixels, three bytes each, rows `stride` bytes apart.
+/// How a pixel's bytes lie, with GStreamer's names; what x is doesn't matter.
+enum class PixelFormat { RGB, BGR, RGBx, BGRx, xRGB, xBGR };
+
+/// Somebody else's 8-bit pixels, rows `stride` bytes apart.
 struct ImageView {
   const uint8_t* data = nullptr;
   int width = 0;
   int height = 0;
   std::ptrdiff_t stride = 0;
+  PixelFormat format = PixelFormat::RGB;
 };
 
 struct Size {

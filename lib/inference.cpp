@@ -6,6 +6,8 @@
 
 #include <cstring>
 
+#include "parallel.hpp"
+
 namespace patchcore {
 namespace {
 
@@ -32,20 +34,33 @@ std::vector<at::Tensor> slice(const std::vector<at::Tensor>& features, int64_t i
   return parts;
 }
 
+/// Scores those that have a detector, and returns each one's patches.
+std::vector<Embedding> embed_and_score(const Backbone& backbone, Size input,
+                                       std::span<Request> requests) {
+  const at::Tensor rgb = gather(input, requests).to(backbone.device());
+  const auto features = backbone.features(Preprocess::normalise(rgb));
+  std::vector<Embedding> embeddings;
+  for (size_t i = 0; i < requests.size(); ++i) {
+    Request& r = requests[i];
+    embeddings.push_back(PatchEmbedding(settings_of(r))(slice(features, static_cast<int64_t>(i))));
+    if (r.detector)
+      r.result = std::move(r.detector->score(embeddings[i], input, r.keep_above).front());
+  }
+  return embeddings;
+}
+
 }  // namespace
 
 void infer(const Backbone& backbone, Size input, std::span<Request> requests) {
   if (requests.empty()) return;
   const c10::InferenceMode no_gradients;
-  const at::Tensor rgb = gather(input, requests).to(backbone.device());
-  const auto features = backbone.features(Preprocess::normalise(rgb));
-  std::vector<Embedding> embeddings;
-  for (size_t i = 0; i < requests.size(); ++i) {
-    embeddings.push_back(
-        PatchEmbedding(settings_of(requests[i]))(slice(features, static_cast<int64_t>(i))));
-    Request& r = requests[i];
-    if (r.detector)
-      r.result = std::move(r.detector->score(embeddings[i], input, r.keep_above).front());
+  std::vector<Embedding> embeddings(requests.size());
+  if (backbone.device().is_cpu() && occupies_threads(requests.size())) {
+    for_each(requests.size(), [&](size_t i) {
+      embeddings[i] = std::move(embed_and_score(backbone, input, requests.subspan(i, 1)).front());
+    });
+  } else {
+    embeddings = embed_and_score(backbone, input, requests);
   }
   // Last, so that a failed batch has added nothing and can be tried again.
   for (size_t i = 0; i < requests.size(); ++i)

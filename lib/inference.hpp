@@ -19,9 +19,10 @@ struct Request {
   std::optional<double> keep_above = {};  ///< see Detector::score
 };
 
-/// Runs one batch: a single pass of the backbone, then each request's own embedding, bank and
-/// scoring. All requests' detectors and fits must have been made with `backbone`. Safe from any
-/// thread.
+/// Runs one batch: the backbone, then each request's own embedding, bank and scoring. On a CPU the
+/// images that can occupy its threads go one a thread from end to end, else the backbone takes them
+/// in a single pass. All requests' detectors and fits must have been made with `backbone`. Safe
+/// from any thread.
 void infer(const Backbone& backbone, Size input, std::span<Request> requests);
 
 }  // namespace patchcore

@@ -136,12 +136,23 @@ PATCHCORE_API const gchar* patchcore_bank_get_model(PatchcoreBank* bank);
 
 typedef struct _PatchcorePreprocess PatchcorePreprocess;
 
-/* Packed 8-bit RGB, rows `stride` bytes apart. */
+/* How a pixel's bytes lie; what x is doesn't matter. */
+typedef enum {
+  PATCHCORE_PIXELS_RGB,
+  PATCHCORE_PIXELS_BGR,
+  PATCHCORE_PIXELS_RGBX,
+  PATCHCORE_PIXELS_BGRX,
+  PATCHCORE_PIXELS_XRGB,
+  PATCHCORE_PIXELS_XBGR,
+} PatchcorePixels;
+
+/* 8-bit pixels, rows `stride` bytes apart. */
 typedef struct {
   const guint8* data;
   guint width;
   guint height;
   gsize stride;
+  PatchcorePixels pixels;
 } PatchcoreImage;
 
 typedef struct {
@@ -158,7 +169,8 @@ PATCHCORE_API gboolean patchcore_preprocess_get_geometry(const PatchcorePreproce
                                                          PatchcoreGeometry* geometry,
                                                          GError** error);
 
-/* Writes geometry.width * geometry.height * 3 bytes of RGB to `rgb`. */
+/* Writes geometry.width * geometry.height * 3 bytes of RGB to `rgb`, whatever the frame's format.
+ */
 PATCHCORE_API gboolean patchcore_preprocess_resize(const PatchcorePreprocess* preprocess,
                                                    const PatchcoreImage* frame, guint8* rgb,
                                                    GError** error);

@@ -2,6 +2,7 @@
 #include "preprocess.hpp"
 
 #include <ATen/ops/_upsample_bilinear2d_aa.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/tensor.h>
 
@@ -36,6 +37,36 @@ int crop_offset(int size, int crop) {
   return static_cast<int>(std::nearbyint((size - crop) / 2.0));
 }
 
+struct Layout {
+  int bytes, red, green, blue;
+};
+
+Layout layout_of(PixelFormat format) {
+  switch (format) {
+    case PixelFormat::RGB: return {3, 0, 1, 2};
+    case PixelFormat::BGR: return {3, 2, 1, 0};
+    case PixelFormat::RGBx: return {4, 0, 1, 2};
+    case PixelFormat::BGRx: return {4, 2, 1, 0};
+    case PixelFormat::xRGB: return {4, 1, 2, 3};
+    case PixelFormat::xBGR: return {4, 3, 2, 1};
+  }
+  throw Error(ErrorCode::InvalidArgument, "The frame's pixels are of an unknown format.");
+}
+
+/// 1 x bytes a pixel x H x W, channels last without gaps, as ATen's vectorised resize takes it.
+at::Tensor pixels_of(const ImageView& frame) {
+  const int64_t bytes = layout_of(frame.format).bytes, row = bytes * frame.width;
+  const std::vector<int64_t> size{1, frame.height, frame.width, bytes};
+  if (frame.stride == row || frame.height == 1)
+    // ATen reads, and never writes, what from_blob wraps.
+    return at::from_blob(const_cast<uint8_t*>(frame.data), size, at::kByte).permute({0, 3, 1, 2});
+  const at::Tensor packed = at::empty(size, at::kByte);
+  for (int64_t y = 0; y < frame.height; ++y)
+    std::memcpy(packed.data_ptr<uint8_t>() + y * row, frame.data + y * frame.stride,
+                static_cast<size_t>(row));
+  return packed.permute({0, 3, 1, 2});
+}
+
 }  // namespace
 
 Preprocess::Preprocess(const Settings& settings, int stride)
@@ -67,16 +98,19 @@ InputGeometry Preprocess::geometry(Size frame) const {
 
 void Preprocess::resize(const ImageView& frame, uint8_t* rgb) const {
   const InputGeometry g = geometry({frame.width, frame.height});
-  // ATen reads, and never writes, what from_blob wraps.
-  const at::Tensor source =
-      at::from_blob(const_cast<uint8_t*>(frame.data), {1, 3, frame.height, frame.width},
-                    {frame.stride * frame.height, 1, frame.stride, 3}, at::kByte);
   const at::Tensor resized = at::_upsample_bilinear2d_aa(
-      source, {g.resized.height, g.resized.width}, /*align_corners=*/false);
-  at::from_blob(rgb, {1, g.input.height, g.input.width, 3}, at::kByte)
-      .copy_(resized.slice(2, g.top, g.top + g.input.height)
-                 .slice(3, g.left, g.left + g.input.width)
-                 .permute({0, 2, 3, 1}));
+      pixels_of(frame), {g.resized.height, g.resized.width}, /*align_corners=*/false);
+  const at::Tensor rows =
+      resized.permute({0, 2, 3, 1}).contiguous().slice(1, g.top, g.top + g.input.height);
+  const Layout layout = layout_of(frame.format);
+  for (int64_t y = 0; y < g.input.height; ++y) {
+    const auto* row = rows[0][y].const_data_ptr<uint8_t>() + g.left * layout.bytes;
+    for (int x = 0; x < g.input.width; ++x, rgb += 3, row += layout.bytes) {
+      rgb[0] = row[layout.red];
+      rgb[1] = row[layout.green];
+      rgb[2] = row[layout.blue];
+    }
+  }
 }
 
 at::Tensor Preprocess::normalise(const at::Tensor& rgb) {

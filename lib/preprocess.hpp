@@ -30,7 +30,8 @@ class Preprocess {
   /// can't be had from such a frame.
   InputGeometry geometry(Size frame) const;
 
-  /// Writes geometry(frame).input as packed RGB, 3 bytes a pixel, to `rgb`.
+  /// Writes geometry(frame).input as packed RGB, 3 bytes a pixel, to `rgb`, whatever the frame's
+  /// format. On the calling thread alone.
   void resize(const ImageView& frame, uint8_t* rgb) const;
 
   /// N x H x W x 3 uint8 -> N x 3 x H x W float on the same device, normalised.

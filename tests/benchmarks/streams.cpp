@@ -4,8 +4,10 @@
 // rows.
 //
 // As fast as they come (realtime=no): frames a second of all streams, and how far they stay behind
-// what inference alone does with full batches and the machine to itself, measured before and after
-// each: that is what conversion, resize, metadata, locks and the threads in each other's way cost.
+// what inference alone does with full batches and the machine to itself: that is what conversion,
+// resize, metadata, locks and the threads in each other's way cost. Each run is compared with the
+// mean of inference alone before and after it, since the machine's pace changes; medians, and of
+// the share the quartiles besides.
 // Live at 5 frames a second each: what the element adds to a frame's way, and how many were stale.
 
 #include <gst/gst.h>
@@ -24,13 +26,15 @@
 namespace {
 
 constexpr guint kFramesALive = 50, kFramesATime = 240;
-constexpr int kRounds = 5;
+constexpr guint kHeld = 16;  // frames of a stream at most, the default of max-queued
+constexpr int kRounds = 9;
 
 /// When each frame came to the element and left it, by its PTS.
 struct Times {
   std::mutex mutex;
   std::map<GstClockTime, gint64> arrived;
   std::vector<double> added;  ///< ms
+  std::vector<gint64> left;
 };
 
 GstPadProbeReturn arrive(GstPad*, GstPadProbeInfo* info, gpointer data) {
@@ -44,7 +48,8 @@ GstPadProbeReturn leave(GstPad*, GstPadProbeInfo* info, gpointer data) {
   auto* times = static_cast<Times*>(data);
   std::lock_guard lock(times->mutex);
   const gint64 arrived = times->arrived[GST_BUFFER_PTS(GST_PAD_PROBE_INFO_BUFFER(info))];
-  times->added.push_back(static_cast<double>(g_get_monotonic_time() - arrived) / 1000);
+  times->left.push_back(g_get_monotonic_time());
+  times->added.push_back(static_cast<double>(times->left.back() - arrived) / 1000);
   return GST_PAD_PROBE_OK;
 }
 
@@ -62,18 +67,15 @@ void fail_on_error(GstMessage* message) {
   std::exit(1);
 }
 
-/// Lets a pipeline that is PAUSED run to its end. Seconds.
-double run(GstElement* pipeline) {
+/// Lets a pipeline that is PAUSED run to its end.
+void run(GstElement* pipeline) {
   GstBus* bus = gst_element_get_bus(pipeline);
-  const gint64 start = g_get_monotonic_time();
   gst_element_set_state(pipeline, GST_STATE_PLAYING);
   const auto types = static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
   GstMessage* message = gst_bus_timed_pop_filtered(bus, GST_CLOCK_TIME_NONE, types);
-  const gint64 end = g_get_monotonic_time();
   fail_on_error(message);
   gst_message_unref(message);
   gst_object_unref(bus);
-  return static_cast<double>(end - start) / G_USEC_PER_SEC;
 }
 
 /// All is loaded and the first frames have been through.
@@ -93,11 +95,30 @@ GstElement* launch(const std::string& line) {
 }
 
 constexpr guint kWidth = 1280, kHeight = 720;
+constexpr const char* kPicture = "videotestsrc pattern=ball num-buffers=1 ! ";
+
+/// The picture of camera() at another size, RGB.
+std::vector<guint8> picture(guint width, guint height) {
+  GstElement* pipeline =
+      launch(std::string(kPicture) + "video/x-raw,format=RGB,width=" + std::to_string(width) +
+             ",height=" + std::to_string(height) + " ! fakesink name=end");
+  run(pipeline);
+  GstElement* end = gst_bin_get_by_name(GST_BIN(pipeline), "end");
+  GstSample* sample = nullptr;
+  g_object_get(end, "last-sample", &sample, nullptr);
+  std::vector<guint8> pixels(size_t{3} * width * height);
+  gst_buffer_extract(gst_sample_get_buffer(sample), 0, pixels.data(), pixels.size());
+  gst_sample_unref(sample);
+  gst_object_unref(end);
+  gst_element_set_state(pipeline, GST_STATE_NULL);
+  gst_object_unref(pipeline);
+  return pixels;
+}
 
 /// One picture again and again, so that the source takes no part of the machine.
 std::string camera(guint frames, bool live) {
-  return "videotestsrc pattern=ball num-buffers=1 ! video/x-raw,format=I420,width=" +
-         std::to_string(kWidth) + ",height=" + std::to_string(kHeight) +
+  return std::string(kPicture) + "video/x-raw,format=I420,width=" + std::to_string(kWidth) +
+         ",height=" + std::to_string(kHeight) +
          ",framerate=5/1 ! imagefreeze num-buffers=" + std::to_string(frames) +
          (live ? " is-live=true" : "") + " ! video/x-raw,framerate=5/1 ! ";
 }
@@ -112,7 +133,7 @@ class Alone {
     patchcore_bank_unref(bank);
     const auto* preprocess = patchcore_detector_get_preprocess(detector_);
     check(patchcore_preprocess_get_geometry(preprocess, kWidth, kHeight, &geometry_, &error_));
-    pixels_.assign(size_t{3} * geometry_.width * geometry_.height, 128);
+    pixels_ = picture(geometry_.width, geometry_.height);
     frames_a_second();  // the first one allocates
   }
   ~Alone() {
@@ -157,7 +178,7 @@ class Alone {
 };
 
 struct Outcome {
-  double seconds = 0;
+  double rate = 0;  ///< frames a second of all streams
   guint64 frames = 0, stale = 0;
   std::vector<double> added;
 };
@@ -176,6 +197,17 @@ void add_stats(const std::vector<GstElement*>& detectors, int sign, Outcome* out
   }
 }
 
+/// Frames a second, without the first and the last frames: those are inferred before the pipeline
+/// plays, these when no more are to be prepared.
+double steady_rate(const std::vector<Times>& times) {
+  std::vector<gint64> left;
+  for (const Times& one : times) left.insert(left.end(), one.left.begin(), one.left.end());
+  std::sort(left.begin(), left.end());
+  const size_t first = kHeld * times.size(), last = left.size() - 1 - first;
+  return static_cast<double>(last - first) * G_USEC_PER_SEC /
+         static_cast<double>(left[last] - left[first]);
+}
+
 Outcome measure(const std::string& bank, guint streams, guint frames, bool live) {
   std::string line;
   for (guint i = 0; i < streams; ++i)
@@ -192,11 +224,12 @@ Outcome measure(const std::string& bank, guint streams, guint frames, bool live)
   Outcome outcome;
   preroll(pipeline);
   add_stats(detectors, -1, &outcome);
-  outcome.seconds = run(pipeline);
+  run(pipeline);
   add_stats(detectors, 1, &outcome);
   gst_element_set_state(pipeline, GST_STATE_NULL);
   for (GstElement* detector : detectors) gst_object_unref(detector);
   gst_object_unref(pipeline);
+  outcome.rate = steady_rate(times);
   for (const Times& one : times)
     outcome.added.insert(outcome.added.end(), one.added.begin(), one.added.end());
   std::sort(outcome.added.begin(), outcome.added.end());
@@ -233,22 +266,22 @@ int main(int argc, char** argv) {
       "| "
       "99th | stale |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n");
   for (const guint streams : {1u, 4u, 8u}) {
-    // In turn, since the machine's pace changes.
-    std::vector<double> inference, together;
+    std::vector<double> alone_rates{alone.frames_a_second()}, rates, outside;
     for (int round = 0; round < kRounds; ++round) {
-      inference.push_back(alone.frames_a_second());
-      const Outcome fast = measure(bank, streams, kFramesATime / streams, false);
-      together.push_back(static_cast<double>(fast.frames) / fast.seconds);
+      const guint frames = kFramesATime / streams + 2 * kHeld;
+      rates.push_back(measure(bank, streams, frames, false).rate);
+      alone_rates.push_back(alone.frames_a_second());
+      const double around = (alone_rates[round] + alone_rates[round + 1]) / 2;
+      outside.push_back(100 * (1 - rates.back() / around));
     }
-    std::sort(inference.begin(), inference.end());
-    std::sort(together.begin(), together.end());
-    const double alone_rate = quantile(inference, 0.5), rate = quantile(together, 0.5);
+    for (auto* values : {&alone_rates, &rates, &outside}) std::sort(values->begin(), values->end());
     const Outcome live = measure(bank, streams, kFramesALive, true);
-    std::printf("| %u | %.1f | %.1f | %.1f %% | %.1f | %.0f ms | %.0f ms | %.1f %% |\n", streams,
-                rate, alone_rate, 100 * (1 - rate / alone_rate),
-                static_cast<double>(live.frames) / live.seconds, quantile(live.added, 0.5),
-                quantile(live.added, 0.99),
-                100 * static_cast<double>(live.stale) / static_cast<double>(live.frames));
+    std::printf(
+        "| %u | %.1f | %.1f | %.1f %% (%.1f to %.1f) | %.1f | %.0f ms | %.0f ms | %.1f %% |\n",
+        streams, quantile(rates, 0.5), quantile(alone_rates, 0.5), quantile(outside, 0.5),
+        quantile(outside, 0.25), quantile(outside, 0.75), live.rate, quantile(live.added, 0.5),
+        quantile(live.added, 0.99),
+        100 * static_cast<double>(live.stale) / static_cast<double>(live.frames));
     std::fflush(stdout);
   }
 }

@@ -229,7 +229,8 @@ START_TEST(a_score_is_the_same_in_every_order_of_red_green_and_blue) {
   const Scene scene;
   const Video today(scene.folder, "today.avi", 4, 2, 1);
   std::vector<double> expected;
-  for (const char* format : {"RGB", "BGR", "RGBx", "BGRA", "GBR"}) {
+  for (const char* format :
+       {"RGB", "BGR", "RGBx", "RGBA", "BGRx", "BGRA", "xRGB", "ARGB", "xBGR", "ABGR", "GBR"}) {
     std::vector<std::shared_ptr<GstMessage>> messages;
     const std::string error =
         run_pipeline(today.source + "videoconvert ! video/x-raw,format=RGB ! videoconvert ! " +

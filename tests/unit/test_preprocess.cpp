@@ -93,6 +93,35 @@ START_TEST(padding_behind_the_rows_is_not_seen) {
 }
 END_TEST
 
+START_TEST(the_order_of_a_pixels_bytes_makes_no_difference) {
+  struct Order {
+    PixelFormat format;
+    size_t bytes, red, green, blue;
+  };
+  constexpr Size kSize{61, 47};
+  const auto rgb = pattern(kSize);
+  for (const Order& order :
+       {Order{PixelFormat::BGR, 3, 2, 1, 0}, Order{PixelFormat::RGBx, 4, 0, 1, 2},
+        Order{PixelFormat::BGRx, 4, 2, 1, 0}, Order{PixelFormat::xRGB, 4, 1, 2, 3},
+        Order{PixelFormat::xBGR, 4, 3, 2, 1}}) {
+    std::vector<uint8_t> bytes(rgb.size() / 3 * order.bytes, 200);
+    for (size_t i = 0; i < rgb.size() / 3; ++i) {
+      bytes[i * order.bytes + order.red] = rgb[3 * i];
+      bytes[i * order.bytes + order.green] = rgb[3 * i + 1];
+      bytes[i * order.bytes + order.blue] = rgb[3 * i + 2];
+    }
+    for (const auto& p : {preprocess({24, 16}), preprocess({24, 0}, 16), preprocess({64, 64})}) {
+      const auto expected = resized(p, kSize);
+      std::vector<uint8_t> ours(expected.size());
+      p.resize({bytes.data(), kSize.width, kSize.height,
+                static_cast<std::ptrdiff_t>(order.bytes) * kSize.width, order.format},
+               ours.data());
+      ck_assert_msg(ours == expected, "format %d", static_cast<int>(order.format));
+    }
+  }
+}
+END_TEST
+
 START_TEST(the_smallest_and_the_narrowest_frames_are_resized) {
   const auto one = resized(preprocess({16, 16}), {1, 1});
   for (const uint8_t value : one) ck_assert_int_eq(value, 0);
@@ -202,6 +231,7 @@ int main() {
   tcase_add_test(tests, a_shorter_side_and_a_crop_are_those_of_torchvision);
   tcase_add_test(tests, a_frame_of_the_right_size_is_copied);
   tcase_add_test(tests, padding_behind_the_rows_is_not_seen);
+  tcase_add_test(tests, the_order_of_a_pixels_bytes_makes_no_difference);
   tcase_add_test(tests, the_smallest_and_the_narrowest_frames_are_resized);
   tcase_add_test(tests, resize_and_crop_of_a_wide_frame_are_torchvisions);
   tcase_add_test(tests, resize_and_crop_of_a_tall_frame_are_torchvisions);

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "parallel.hpp"
+
+#include <ATen/Parallel.h>
+#include <c10/core/InferenceMode.h>
+
+#include <atomic>
+#include <exception>
+#include <mutex>
+
+namespace patchcore {
+namespace {
+
+/// A LibTorch with an OpenMP of its own, as its archives for C++ have it, knows nothing of our
+/// regions, and would start all its threads in each of ours.
+bool has_our_openmp() {
+  static const bool same = [] {
+    std::atomic<bool> known = true;
+#pragma omp parallel num_threads(2)
+    if (!at::in_parallel_region()) known = false;
+    return known.load();
+  }();
+  return same;
+}
+
+}  // namespace
+
+bool occupies_threads(size_t count) {
+  at::internal::lazy_init_num_threads();
+  const auto threads = static_cast<size_t>(at::get_num_threads());
+  return threads > 1 && count > 1 && 2 * count >= threads && !at::in_parallel_region() &&
+         has_our_openmp();
+}
+
+void for_each(size_t count, const std::function<void(size_t)>& work) {
+  at::internal::lazy_init_num_threads();
+  std::exception_ptr error;
+  std::mutex mutex;
+  const bool no_gradients = c10::InferenceMode::is_enabled();
+#pragma omp parallel for schedule(dynamic)
+  for (size_t i = 0; i < count; ++i) {
+    try {
+      const c10::InferenceMode as_the_caller(no_gradients);
+      work(i);
+    } catch (...) {
+      const std::lock_guard lock(mutex);
+      error = std::current_exception();
+    }
+  }
+  if (error) std::rethrow_exception(error);
+}
+
+}  // namespace patchcore
