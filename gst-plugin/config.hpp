@@ -12,7 +12,8 @@ namespace gstpatchcore {
 
 enum class Mode { Detect, Fit, Auto };
 enum class Realtime { Auto, Yes, No };
-enum class Overlay { None, Heatmap };
+enum class Overlay { None, Heatmap, Regions, Both };
+enum class Colormap { Turbo, Inferno, Viridis, Jet, Grey };
 enum class InferenceRegion { Frame, Roi };
 
 constexpr guint kMostQueued = 4096;
@@ -52,6 +53,8 @@ struct LiveConfig {
   guint inference_interval = 1;  ///< every Nth frame is due; 0: those that a trigger asks for
   Overlay overlay = Overlay::Heatmap;
   gdouble opacity = 0.5;
+  Colormap colormap = Colormap::Turbo;
+  bool label = false;
   guint alarm_frames = 3;
   gdouble alarm_hysteresis = 0.05;
   bool post_messages = true;

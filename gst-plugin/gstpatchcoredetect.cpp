@@ -312,7 +312,8 @@ static void gst_patchcore_detect_set_property(GObject* object, guint id, const G
   const auto stream = priv->stream;
   GST_OBJECT_UNLOCK(object);
   if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
-  if (stream && is_bank_location(id)) stream->session().set_bank_location(location);
+  if (stream && g_str_equal(spec->name, "bank-location"))
+    stream->session().set_bank_location(location);
 }
 
 static void gst_patchcore_detect_get_property(GObject* object, guint id, GValue* value,

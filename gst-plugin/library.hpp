@@ -29,6 +29,8 @@
   F(patchcore_detector_get_preprocess) \
   F(patchcore_result_clear)            \
   F(patchcore_result_get_regions)      \
+  F(patchcore_colormap)                \
+  F(patchcore_text_mask)               \
   F(patchcore_infer)
 
 namespace gstpatchcore {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <vector>
 
 #include "normalization.hpp"
 
@@ -15,33 +16,30 @@ struct Colour {
   guint8 r, g, b;
 };
 
-/// Samples of Google's turbo map (Mikhailov 2019) at equal steps, between which is interpolated.
-constexpr std::array<Colour, 9> kTurbo{{{48, 18, 59},
-                                        {70, 107, 227},
-                                        {40, 187, 236},
-                                        {49, 242, 153},
-                                        {162, 252, 60},
-                                        {237, 208, 58},
-                                        {251, 128, 34},
-                                        {210, 49, 5},
-                                        {122, 4, 3}}};
+constexpr Colour kWhite{255, 255, 255}, kRed{255, 48, 48};
 
-Colour turbo(gdouble value) {
-  const gdouble at = std::clamp(value, 0.0, 1.0) * (kTurbo.size() - 1);
-  const auto low = std::min(static_cast<size_t>(at), kTurbo.size() - 2);
-  const gdouble t = at - static_cast<gdouble>(low);
-  const auto mix = [&](guint8 a, guint8 b) { return static_cast<guint8>(a + (b - a) * t + 0.5); };
-  return {mix(kTurbo[low].r, kTurbo[low + 1].r), mix(kTurbo[low].g, kTurbo[low + 1].g),
-          mix(kTurbo[low].b, kTurbo[low + 1].b)};
+using Palette = std::array<Colour, 256>;
+
+/// As the enum's nicks are called; read once.
+const Palette& palette_of(Colormap map) {
+  static const auto& all = *[] {
+    auto* palettes = new std::vector<Palette>;
+    for (const char* name : {"turbo", "inferno", "viridis", "jet", "grey"}) {
+      palettes->emplace_back();
+      library().patchcore_colormap(name, &palettes->back()[0].r, nullptr);
+    }
+    return palettes;
+  }();
+  return all[static_cast<size_t>(map)];
 }
 
 /// Raw map values to 0..1: 0.5 at the pixel threshold, as scores are normalized.
 class MapScale {
  public:
-  MapScale(const PatchcoreBankInfo& bank, const gfloat* map, size_t count)
+  MapScale(const PatchcoreBankInfo& bank, const std::vector<gfloat>& map)
       : calibrated_(bank.calibrated), normalization_(Normalization::of_maps(bank)) {
-    if (calibrated_ || count == 0) return;
-    const auto [least, most] = std::minmax_element(map, map + count);
+    if (calibrated_ || map.empty()) return;
+    const auto [least, most] = std::minmax_element(map.begin(), map.end());
     zero_ = *least;
     if (*most > *least) unit_ = *most - *least;
   }
@@ -62,48 +60,135 @@ gdouble visibility(gdouble normalized) {
   return t * t * (3 - 2 * t);
 }
 
-/// The map as pixels in GstVideoOverlayComposition's RGB format, not premultiplied.
-BufferPtr draw(const PatchcoreResult& result, const PatchcoreBankInfo& bank, gdouble opacity) {
+guint8 to_byte(gdouble share) {
+  return static_cast<guint8>(255 * std::clamp(share, 0.0, 1.0) + 0.5);
+}
+
+/// The format is BGRA or ARGB in memory, as the machine's byte order has it: one native word.
+guint32 word_of(Colour colour, guint8 alpha) {
+  return guint32{alpha} << 24 | guint32{colour.r} << 16 | guint32{colour.g} << 8 |
+         guint32{colour.b};
+}
+
+BufferPtr picture(const std::vector<guint32>& words, guint width, guint height) {
+  const gsize bytes = words.size() * sizeof words[0];
+  BufferPtr buffer(gst_buffer_new_allocate(nullptr, bytes, nullptr));
+  gst_buffer_fill(buffer.get(), 0, words.data(), bytes);
+  gst_buffer_add_video_meta(buffer.get(), GST_VIDEO_FRAME_FLAG_NONE,
+                            GST_VIDEO_OVERLAY_COMPOSITION_FORMAT_RGB, width, height);
+  return buffer;
+}
+
+std::vector<gfloat> values_of(const PatchcoreResult& result) {
   gsize bytes = 0;
   const auto* map = static_cast<const gfloat*>(g_bytes_get_data(result.map, &bytes));
-  const size_t count = bytes / sizeof(gfloat);
-  const MapScale scale(bank, map, count);
-  BufferPtr buffer(gst_buffer_new_allocate(nullptr, count * 4, nullptr));
-  GstMapInfo pixels;
-  if (!gst_buffer_map(buffer.get(), &pixels, GST_MAP_WRITE)) return nullptr;
-  for (size_t i = 0; i < count; ++i) {
-    const gdouble value = scale(map[i]);
-    const Colour colour = turbo(value);
-    const auto alpha = static_cast<guint8>(255 * opacity * visibility(value) + 0.5);
-    // The format is BGRA or ARGB in memory, as the machine's byte order has it: one native word.
-    const guint32 word =
-        guint32{alpha} << 24 | guint32{colour.r} << 16 | guint32{colour.g} << 8 | guint32{colour.b};
-    std::memcpy(pixels.data + 4 * i, &word, sizeof word);
-  }
-  gst_buffer_unmap(buffer.get(), &pixels);
-  gst_buffer_add_video_meta(buffer.get(), GST_VIDEO_FRAME_FLAG_NONE,
-                            GST_VIDEO_OVERLAY_COMPOSITION_FORMAT_RGB, result.map_width,
-                            result.map_height);
-  return buffer;
+  return {map, map + bytes / sizeof(gfloat)};
+}
+
+/// What is left of a set of pixels without those that have a neighbour outside of it; so is what
+/// lies outside of the picture.
+std::vector<guint8> eroded(const std::vector<guint8>& set, guint width, guint height) {
+  std::vector<guint8> left(set.size(), 0);
+  for (guint y = 1; y + 1 < height; ++y)
+    for (gsize i = gsize{y} * width + 1; i + 1 < gsize{y + 1} * width; ++i)
+      left[i] = set[i] && set[i - 1] && set[i + 1] && set[i - width] && set[i + width];
+  return left;
+}
+
+/// The rim, `thickness` pixels wide, of what is at or above the threshold.
+std::vector<guint8> outline(const std::vector<gfloat>& map, guint width, guint height,
+                            gdouble threshold, guint thickness) {
+  std::vector<guint8> above(map.size());
+  std::transform(map.begin(), map.end(), above.begin(),
+                 [&](gfloat value) { return static_cast<gdouble>(value) >= threshold; });
+  std::vector<guint8> inner = above;
+  for (guint i = 0; i < thickness; ++i) inner = eroded(inner, width, height);
+  for (size_t i = 0; i < above.size(); ++i) above[i] = above[i] && !inner[i];
+  return above;
 }
 
 }  // namespace
 
-void blend_heatmap(GstBuffer* buffer, const GstVideoInfo& info, const Job& job,
-                   const PatchcoreBankInfo& bank, gdouble opacity) {
-  if (bank.calibrated && job.result.map_peak < bank.pixel_threshold) return;
-  const BufferPtr pixels = draw(job.result, bank, opacity);
-  GstVideoFrame frame;
-  if (!pixels || !gst_video_frame_map(&frame, &info, buffer, GST_MAP_READWRITE)) return;
-  const gdouble w = GST_VIDEO_INFO_WIDTH(&info), h = GST_VIDEO_INFO_HEIGHT(&info);
+OverlayPainter::OverlayPainter(const GstVideoInfo& info, const LiveConfig& live)
+    : info_(info), live_(live) {}
+
+OverlayPainter::~OverlayPainter() {
+  if (composition_) gst_video_overlay_composition_unref(composition_);
+}
+
+bool OverlayPainter::grey() const { return GST_VIDEO_INFO_IS_GRAY(&info_); }
+
+void OverlayPainter::add_map(const Job& job, const PatchcoreBankInfo& bank) {
+  const PatchcoreResult& r = job.result;
+  const bool heat = live_.overlay == Overlay::Heatmap || live_.overlay == Overlay::Both;
+  const bool rims =
+      bank.calibrated && (live_.overlay == Overlay::Regions || live_.overlay == Overlay::Both);
+  if ((!heat && !rims) || (bank.calibrated && r.map_peak < bank.pixel_threshold)) return;
+
+  const gdouble w = GST_VIDEO_INFO_WIDTH(&info_), h = GST_VIDEO_INFO_HEIGHT(&info_);
+  const std::vector<gfloat> map = values_of(r);
+  std::vector<guint32> words(map.size(), 0);
+  if (heat) {
+    const MapScale scale(bank, map);
+    const Palette& palette = palette_of(grey() ? Colormap::Grey : live_.colormap);
+    for (size_t i = 0; i < map.size(); ++i) {
+      const gdouble value = scale(map[i]);
+      words[i] = word_of(palette[to_byte(value)], to_byte(live_.opacity * visibility(value)));
+    }
+  }
+  if (rims) {
+    // Two pixels of the frame, or more where it is large.
+    const gdouble line = std::max(2.0, h / 360);
+    const auto thickness = static_cast<guint>(std::ceil(line * r.map_width / (job.region.w * w)));
+    const auto rim = outline(map, r.map_width, r.map_height, bank.pixel_threshold, thickness);
+    for (size_t i = 0; i < rim.size(); ++i)
+      if (rim[i]) words[i] = word_of(grey() ? kWhite : kRed, 255);
+  }
+  add(picture(words, r.map_width, r.map_height).get(), job.region.x * w, job.region.y * h,
+      job.region.w * w, job.region.h * h);
+}
+
+void OverlayPainter::add_score(const Job& job, const PatchcoreBankInfo& bank, bool anomalous) {
+  gchar text[32];
+  if (bank.calibrated)
+    g_snprintf(text, sizeof text, "%.2f", job.result.normalized_score);
+  else
+    g_snprintf(text, sizeof text, "%.4g", job.result.score);
+  const gdouble w = GST_VIDEO_INFO_WIDTH(&info_), h = GST_VIDEO_INFO_HEIGHT(&info_);
+  const auto letters = static_cast<guint>(std::clamp(h / 32, 8.0, 64.0));
+  guint width = 0, height = 0;
+  const std::unique_ptr<guint8, decltype(&g_free)> mask(
+      library().patchcore_text_mask(text, letters, &width, &height, nullptr), g_free);
+  if (!mask) return;
+
+  const guint border = letters / 2, across = width + 2 * border, down = height + 2 * border;
+  constexpr gdouble kShade = 0.6;  // of what lies behind the text
+  std::vector<guint32> words(gsize{across} * down, word_of({0, 0, 0}, to_byte(kShade)));
+  const Colour colour = anomalous && !grey() ? kRed : kWhite;
+  for (guint y = 0; y < height; ++y)
+    for (guint x = 0; x < width; ++x) {
+      const gdouble ink = mask.get()[gsize{y} * width + x] / 255.0;
+      const auto mixed = [&](guint8 full) { return static_cast<guint8>(full * ink + 0.5); };
+      words[gsize{y + border} * across + x + border] =
+          word_of({mixed(colour.r), mixed(colour.g), mixed(colour.b)},
+                  to_byte(kShade + (1 - kShade) * ink));
+    }
+  add(picture(words, across, down).get(), job.region.x * w, job.region.y * h, across, down);
+}
+
+void OverlayPainter::add(GstBuffer* pixels, gdouble x, gdouble y, gdouble width, gdouble height) {
   GstVideoOverlayRectangle* rectangle = gst_video_overlay_rectangle_new_raw(
-      pixels.get(), static_cast<gint>(job.region.x * w), static_cast<gint>(job.region.y * h),
-      static_cast<guint>(std::max(1.0, job.region.w * w)),
-      static_cast<guint>(std::max(1.0, job.region.h * h)), GST_VIDEO_OVERLAY_FORMAT_FLAG_NONE);
-  GstVideoOverlayComposition* composition = gst_video_overlay_composition_new(rectangle);
-  gst_video_overlay_composition_blend(composition, &frame);
-  gst_video_overlay_composition_unref(composition);
+      pixels, static_cast<gint>(x), static_cast<gint>(y), static_cast<guint>(std::max(1.0, width)),
+      static_cast<guint>(std::max(1.0, height)), GST_VIDEO_OVERLAY_FORMAT_FLAG_NONE);
+  if (!composition_) composition_ = gst_video_overlay_composition_new(nullptr);
+  gst_video_overlay_composition_add_rectangle(composition_, rectangle);
   gst_video_overlay_rectangle_unref(rectangle);
+}
+
+void OverlayPainter::blend(GstBuffer* buffer) const {
+  GstVideoFrame frame;
+  if (!composition_ || !gst_video_frame_map(&frame, &info_, buffer, GST_MAP_READWRITE)) return;
+  gst_video_overlay_composition_blend(composition_, &frame);
   gst_video_frame_unmap(&frame);
 }
 

@@ -11,9 +11,6 @@ namespace gstpatchcore {
 /// Installs the element's properties. Their ids are this file's own affair.
 void install_properties(GObjectClass* klass);
 
-/// Is this the one property that a session is told of?
-bool is_bank_location(guint id);
-
 /// Reads a property that tells what goes on: stream is nullptr where the element is in NULL or
 /// READY. False: it is none of these. Takes locks; the caller holds none.
 bool get_state(const Stream* stream, guint id, GValue* value);

@@ -111,10 +111,11 @@ void Reporter::keep_patches(const Inspection& inspection) {
                               inspection.scorer->lineage});
 }
 
-/// Puts the last result's maps, regions and heatmaps on a frame, whose results begin at `first`.
+/// Puts the last result's maps, regions and overlay on a frame, whose results begin at `first`.
 void Reporter::mark(GstBuffer* buffer, guint first, const LiveConfig& live) const {
   const guint width = GST_VIDEO_INFO_WIDTH(&info_), height = GST_VIDEO_INFO_HEIGHT(&info_);
   const PatchcoreBankInfo& bank = last_->scorer->info;
+  OverlayPainter painter(info_, live);
   for (guint i = 0; i < last_->jobs.size(); ++i) {
     const Job& job = *last_->jobs[i];
     const PatchcoreResult& r = job.result;
@@ -122,12 +123,15 @@ void Reporter::mark(GstBuffer* buffer, guint first, const LiveConfig& live) cons
       attach_map(buffer, first + i, r.map, r.map_width, r.map_height,
                  {job.region.x * width, job.region.y * height, job.region.w * width,
                   job.region.h * height});
-    if (!is_marked(job, *last_->scorer, live)) continue;
-    if (bank.calibrated && live.region_meta != RegionMeta::None)
-      attach_regions(buffer, find_regions(r, job.region, bank.pixel_threshold, bank), width, height,
-                     first + i, live.region_meta);
-    if (live.overlay == Overlay::Heatmap) blend_heatmap(buffer, info_, job, bank, live.opacity);
+    if (is_marked(job, *last_->scorer, live)) {
+      if (bank.calibrated && live.region_meta != RegionMeta::None)
+        attach_regions(buffer, find_regions(r, job.region, bank.pixel_threshold, bank), width,
+                       height, first + i, live.region_meta);
+      painter.add_map(job, bank);
+    }
+    if (live.label) painter.add_score(job, bank, Verdict(bank, live).anomalous(r));
   }
+  painter.blend(buffer);
 }
 
 void Reporter::update_alarm(const Inspection& scored, const LiveConfig& live) {

@@ -12,6 +12,7 @@
 #include <new>
 
 #include "bank_extension.hpp"
+#include "drawing.hpp"
 #include "inference.hpp"
 #include "patchcore.h"
 #include "regions.hpp"
@@ -360,6 +361,27 @@ guint patchcore_result_get_regions(const PatchcoreResult* result, gdouble thresh
       regions[i] = {r.area.x, r.area.y, r.area.width, r.area.height, r.peak, r.peak_x, r.peak_y};
     }
     return count;
+  });
+}
+
+gboolean patchcore_colormap(const gchar* name, guint8* rgb, GError** error) {
+  return guarded(error, [&]() -> gboolean {
+    for (const pc::Colour& colour : pc::colormap(name)) {
+      *rgb++ = colour.red;
+      *rgb++ = colour.green;
+      *rgb++ = colour.blue;
+    }
+    return TRUE;
+  });
+}
+
+guint8* patchcore_text_mask(const gchar* text, guint text_height, guint* out_width,
+                            guint* out_height, GError** error) {
+  return guarded(error, [&] {
+    const pc::TextMask mask = pc::text_mask(text, text_height);
+    *out_width = static_cast<guint>(mask.size.width);
+    *out_height = static_cast<guint>(mask.size.height);
+    return static_cast<guint8*>(g_memdup2(mask.pixels.data(), mask.pixels.size()));
   });
 }
 

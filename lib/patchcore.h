@@ -249,6 +249,16 @@ typedef struct {
 PATCHCORE_API guint patchcore_result_get_regions(const PatchcoreResult* result, gdouble threshold,
                                                  PatchcoreRegion* regions, guint n_regions);
 
+/* Writes 256 * 3 bytes: red, green and blue of values at equal steps, the least first. name:
+ * "turbo", "inferno", "viridis", "jet", "grey". */
+PATCHCORE_API gboolean patchcore_colormap(const gchar* name, guint8* rgb, GError** error);
+
+/* A line of text as a picture: out_width * out_height bytes, 0 where there is nothing and 255 where
+ * there is text, row by row. Capital letters are text_height pixels high (4 to 1000). ASCII, 200
+ * bytes at most. Freed by the caller. NULL: *error is set. */
+PATCHCORE_API guint8* patchcore_text_mask(const gchar* text, guint text_height, guint* out_width,
+                                          guint* out_height, GError** error);
+
 /* One prepared frame and who wants it: a detector, which fills `result`, or a fit, which keeps the
  * frame's patches. */
 typedef struct {

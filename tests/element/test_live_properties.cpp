@@ -38,6 +38,9 @@ guint regions(const FramePtr& frame) {
   return gst_buffer_get_n_meta(frame.get(), GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE);
 }
 
+// Over an enum's values a control source goes from 0 to 1, whatever the binding.
+constexpr double kHeatmap = 0.4, kLast = 1;
+
 /// Values that a property has from these frames on, until the next one.
 class Controlled {
  public:
@@ -80,7 +83,44 @@ START_TEST(overlay_and_opacity_change_what_is_painted) {
   set(h, "opacity", 0.0);
   ck_assert(!is_painted(pass(h, 20, true), 20));
   set(h, "opacity", 0.5);
+  const std::string heat = pixels(pass(h, 20, true).get());
+  set_nick(h, "overlay", "regions");
+  const std::string regions = pixels(pass(h, 20, true).get());
+  set_nick(h, "overlay", "both");
+  ck_assert(heat != regions && pixels(pass(h, 20, true).get()) != regions);
+}
+END_TEST
+
+START_TEST(a_label_comes_and_goes) {
+  FittedBank bank;
+  ElementHarness h(bank.detect + "overlay=none");
+  ck_assert(!is_painted(pass(h, 20, true), 20));
+  set(h, "label", TRUE);
   ck_assert(is_painted(pass(h, 20, true), 20));
+  set(h, "label", FALSE);
+  ck_assert(!is_painted(pass(h, 20, true), 20));
+}
+END_TEST
+
+START_TEST(the_colormap_changes_what_is_painted_and_follows_its_control_source) {
+  FittedBank bank;
+  ElementHarness h(bank.detect + "opacity=1 threshold=0");
+  gst_harness_set_src_caps_str(h.get(),
+                               "video/x-raw,format=RGB,width=128,height=128,"
+                               "framerate=25/1");
+  const Controlled colormap(h, "colormap", {{0, 0.0}, {2, kLast}, {3, 0.0}});
+  std::vector<std::string> painted;
+  for (guint i = 0; i < 4; ++i) {
+    GstBuffer* frame = gst_buffer_new_allocate(nullptr, 3 * 128 * 128, nullptr);
+    gst_buffer_memset(frame, 0, 0, 3 * 128 * 128);
+    for (gsize row = 40; row < 80; ++row) gst_buffer_memset(frame, row * 384 + 120, 255, 120);
+    GST_BUFFER_PTS(frame) = i * kFrame;
+    ck_assert_int_eq(gst_harness_push(h.get(), frame), GST_FLOW_OK);
+    painted.push_back(pixels(h.pull().get()));
+  }
+  ck_assert(painted[1] == painted[0]);
+  ck_assert(painted[2] != painted[0]);
+  ck_assert(painted[3] == painted[0]);
 }
 END_TEST
 
@@ -137,7 +177,7 @@ START_TEST(raw_threshold_overlay_and_opacity_follow_their_control_sources) {
   FittedBank bank;
   ElementHarness h(bank.detect + "opacity=1");
   const Controlled raw(h, "raw-threshold", {{0, -1.0}, {1, 1e9}, {2, 0.0}});
-  const Controlled overlay(h, "overlay", {{0, 1.0}, {3, 0.0}, {4, 1.0}});
+  const Controlled overlay(h, "overlay", {{0, kHeatmap}, {3, 0.0}, {4, kHeatmap}});
   const Controlled opacity(h, "opacity", {{0, 1.0}, {5, 0.0}});
   for (guint i = 0; i < 6; ++i) h.push(i, true);
   for (guint i = 0; i < 6; ++i) {
@@ -166,6 +206,8 @@ int main(int argc, char** argv) {
   tcase_set_timeout(tests, 120);
   tcase_add_test(tests, the_verdict_follows_threshold_and_raw_threshold);
   tcase_add_test(tests, overlay_and_opacity_change_what_is_painted);
+  tcase_add_test(tests, a_label_comes_and_goes);
+  tcase_add_test(tests, the_colormap_changes_what_is_painted_and_follows_its_control_source);
   tcase_add_test(tests, what_is_put_on_a_frame_follows_attach_map_and_region_meta);
   tcase_add_test(tests, camera_id_is_told_of_the_next_frame_and_post_messages_ends_the_telling);
   tcase_add_test(tests, alarm_frames_and_hysteresis_hold_for_an_alarm_that_is_on);
