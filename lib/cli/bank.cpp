@@ -143,27 +143,26 @@ void add_info(CLI::App& bank) {
 
 void add_import(CLI::App& bank) {
   auto command = std::make_shared<ImportCommand>();
-  CLI::App& import = *bank.add_subcommand(
+  CLI::App& importing = *bank.add_subcommand(
       "import", "Make a bank of embeddings that another program chose; it has no threshold");
-  import
+  importing
       .add_option("--embeddings", command->embeddings,
                   "safetensors file with a K x D tensor named bank or memory_bank")
       ->required()
       ->type_name("FILE");
-  import.add_option("--output", command->output, "The bank to write")
+  importing.add_option("--output", command->output, "The bank to write")
       ->required()
       ->type_name("FILE");
-  add_network_options(import, command->network);
-  import.get_option("--backbone")->required();
-  import.footer(
+  add_network_options(importing, command->network);
+  importing.get_option("--backbone")->required();
+  importing.footer(
       "Example, for a bank of anomalib's:\n"
       "  patchcore bank import --embeddings memory_bank.safetensors --backbone resnet18 \\\n"
       "      --weights resnet18.safetensors --preset anomalib --output part.safetensors");
-  import.callback([command] { run(*command);
-});
-}  // namespace
+  importing.callback([command] { run(*command); });
+}
 
-}  // namespace patchcore::cli
+}  // namespace
 
 void add_bank(CLI::App& app) {
   CLI::App& bank = *app.add_subcommand("bank", "Look into a bank, or make one of embeddings");
