@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
+#include <memory>
+#include <normalization.hpp>
+#include <span>
 #include <vector>
-
-#include "normalization.hpp"
 
 namespace gstpatchcore {
 namespace {
@@ -36,8 +36,8 @@ const Palette& palette_of(Colormap map) {
 /// Raw map values to 0..1: 0.5 at the pixel threshold, as scores are normalized.
 class MapScale {
  public:
-  MapScale(const PatchcoreBankInfo& bank, const std::vector<gfloat>& map)
-      : calibrated_(bank.calibrated), normalization_(Normalization::of_maps(bank)) {
+  MapScale(const PatchcoreBankInfo& bank, std::span<const gfloat> map)
+      : calibrated_(bank.calibrated), normalization_(bank.pixel_threshold, bank.pixel_median) {
     if (calibrated_ || map.empty()) return;
     const auto [least, most] = std::minmax_element(map.begin(), map.end());
     zero_ = *least;
@@ -50,7 +50,7 @@ class MapScale {
 
  private:
   bool calibrated_;
-  Normalization normalization_;
+  patchcore::Normalization normalization_;
   gdouble zero_ = 0, unit_ = 1;  ///< without a calibration
 };
 
@@ -71,15 +71,13 @@ guint32 word_of(Colour colour, guint8 alpha) {
 }
 
 BufferPtr picture(const std::vector<guint32>& words, guint width, guint height) {
-  const gsize bytes = words.size() * sizeof words[0];
-  BufferPtr buffer(gst_buffer_new_allocate(nullptr, bytes, nullptr));
-  gst_buffer_fill(buffer.get(), 0, words.data(), bytes);
+  BufferPtr buffer(gst_buffer_new_memdup(words.data(), words.size() * sizeof words[0]));
   gst_buffer_add_video_meta(buffer.get(), GST_VIDEO_FRAME_FLAG_NONE,
                             GST_VIDEO_OVERLAY_COMPOSITION_FORMAT_RGB, width, height);
   return buffer;
 }
 
-std::vector<gfloat> values_of(const PatchcoreResult& result) {
+std::span<const gfloat> values_of(const PatchcoreResult& result) {
   gsize bytes = 0;
   const auto* map = static_cast<const gfloat*>(g_bytes_get_data(result.map, &bytes));
   return {map, map + bytes / sizeof(gfloat)};
@@ -96,7 +94,7 @@ std::vector<guint8> eroded(const std::vector<guint8>& set, guint width, guint he
 }
 
 /// The rim, `thickness` pixels wide, of what is at or above the threshold.
-std::vector<guint8> outline(const std::vector<gfloat>& map, guint width, guint height,
+std::vector<guint8> outline(std::span<const gfloat> map, guint width, guint height,
                             gdouble threshold, guint thickness) {
   std::vector<guint8> above(map.size());
   std::transform(map.begin(), map.end(), above.begin(),
@@ -126,7 +124,7 @@ void OverlayPainter::add_map(const Job& job, const PatchcoreBankInfo& bank) {
   if ((!heat && !rims) || (bank.calibrated && r.map_peak < bank.pixel_threshold)) return;
 
   const gdouble w = GST_VIDEO_INFO_WIDTH(&info_), h = GST_VIDEO_INFO_HEIGHT(&info_);
-  const std::vector<gfloat> map = values_of(r);
+  const std::span<const gfloat> map = values_of(r);
   std::vector<guint32> words(map.size(), 0);
   if (heat) {
     const MapScale scale(bank, map);

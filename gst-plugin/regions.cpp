@@ -3,8 +3,7 @@
 
 #include <array>
 #include <limits>
-
-#include "normalization.hpp"
+#include <normalization.hpp>
 
 namespace gstpatchcore {
 
@@ -13,7 +12,7 @@ std::vector<AnomalyRegion> find_regions(const PatchcoreResult& result, const Reg
   std::array<PatchcoreRegion, 64> found;
   const guint count =
       library().patchcore_result_get_regions(&result, pixel_threshold, found.data(), found.size());
-  const Normalization scale = Normalization::of_maps(bank);
+  const patchcore::Normalization scale(bank.pixel_threshold, bank.pixel_median);
   std::vector<AnomalyRegion> regions;
   for (guint i = 0; i < count; ++i) {
     const PatchcoreRegion& r = found[i];

@@ -4,8 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-
-#include "normalization.hpp"
+#include <normalization.hpp>
 
 namespace gstpatchcore {
 
@@ -36,7 +35,9 @@ gdouble Verdict::release(gdouble hysteresis) const {
 }
 
 gdouble Verdict::raw_threshold() const {
-  return scale_ == Scale::Normalized ? Normalization::of_scores(bank_).raw(threshold_) : threshold_;
+  return scale_ == Scale::Normalized
+             ? patchcore::Normalization(bank_.threshold, bank_.median).raw(threshold_)
+             : threshold_;
 }
 
 }  // namespace gstpatchcore

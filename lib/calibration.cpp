@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "normalization.hpp"
+
 namespace patchcore {
 namespace {
 
@@ -18,16 +20,6 @@ double median(const std::vector<float>& ascending) {
   const size_t middle = ascending.size() / 2;
   return ascending.size() % 2 ? ascending[middle]
                               : (ascending[middle - 1] + ascending[middle]) / 2.0;
-}
-
-double squash(double value, double threshold, double median) {
-  // Normal frames that all score the same leave no unit; the threshold itself is one then.
-  // It is only just above their score, see from_scores().
-  double unit = threshold - median;
-  if (!(unit > 1e-6 * std::abs(threshold)))
-    unit = std::max(std::abs(threshold), std::numeric_limits<double>::min());
-  const double z = (value - threshold) / unit;
-  return 0.5 + 0.5 * z / (1 + std::abs(z));
 }
 
 }  // namespace
@@ -51,7 +43,7 @@ Calibration Calibration::from_scores(std::vector<float> scores, std::vector<floa
 
 double Calibration::normalise(double score) const {
   if (!valid()) return std::numeric_limits<double>::quiet_NaN();
-  return squash(score, threshold, median);
+  return Normalization(threshold, median).normalized(score);
 }
 
 }  // namespace patchcore

@@ -23,8 +23,7 @@ struct Calibration {
   static Calibration from_scores(std::vector<float> scores, std::vector<float> map_peaks,
                                  double rate);
 
-  /// z = (s - t) / (t - m); 0.5 + 0.5 z / (1 + |z|). 0.5 at the threshold, in (0, 1), order kept.
-  /// t: threshold, m: median. Returns NaN where there is no calibration.
+  /// See Normalization. Returns NaN where there is no calibration.
   double normalise(double score) const;
 };
 

@@ -100,15 +100,15 @@ void Preprocess::resize(const ImageView& frame, uint8_t* rgb) const {
   const InputGeometry g = geometry({frame.width, frame.height});
   const at::Tensor resized = at::_upsample_bilinear2d_aa(
       pixels_of(frame), {g.resized.height, g.resized.width}, /*align_corners=*/false);
-  const at::Tensor rows =
-      resized.permute({0, 2, 3, 1}).contiguous().slice(1, g.top, g.top + g.input.height);
+  const at::Tensor pixels = resized.permute({0, 2, 3, 1}).contiguous();
   const Layout layout = layout_of(frame.format);
+  const auto* first = pixels.const_data_ptr<uint8_t>();
   for (int64_t y = 0; y < g.input.height; ++y) {
-    const auto* row = rows[0][y].const_data_ptr<uint8_t>() + g.left * layout.bytes;
-    for (int x = 0; x < g.input.width; ++x, rgb += 3, row += layout.bytes) {
-      rgb[0] = row[layout.red];
-      rgb[1] = row[layout.green];
-      rgb[2] = row[layout.blue];
+    const auto* pixel = first + ((g.top + y) * g.resized.width + g.left) * layout.bytes;
+    for (int x = 0; x < g.input.width; ++x, rgb += 3, pixel += layout.bytes) {
+      rgb[0] = pixel[layout.red];
+      rgb[1] = pixel[layout.green];
+      rgb[2] = pixel[layout.blue];
     }
   }
 }

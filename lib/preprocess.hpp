@@ -31,7 +31,7 @@ class Preprocess {
   InputGeometry geometry(Size frame) const;
 
   /// Writes geometry(frame).input as packed RGB, 3 bytes a pixel, to `rgb`, whatever the frame's
-  /// format. On the calling thread alone.
+  /// format. On the calling thread alone where ATen has its resize for AVX2.
   void resize(const ImageView& frame, uint8_t* rgb) const;
 
   /// N x H x W x 3 uint8 -> N x 3 x H x W float on the same device, normalised.

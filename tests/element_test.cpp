@@ -125,6 +125,13 @@ std::string pixels(GstBuffer* buffer) {
   return bytes;
 }
 
+std::string original(guint index, bool defect) {
+  GstBuffer* frame = make_frame(index, defect);
+  std::string bytes = pixels(frame);
+  gst_buffer_unref(frame);
+  return bytes;
+}
+
 void fit_bank(const std::string& location, guint frames, const std::string& more) {
   ElementHarness fit("mode=fit input-size=128 bank-location=" + location + " " + more);
   g_assert_true(fit.started());

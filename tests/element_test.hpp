@@ -18,6 +18,9 @@ struct HarnessTeardown {
 };
 using Harness = std::unique_ptr<GstHarness, HarnessTeardown>;
 
+/// From one frame of a harness to the next.
+constexpr GstClockTime kFrame = GST_SECOND / 25;
+
 /// The element alone, in its own bus, fed with frames of 128 x 128 GRAY8 at 25 a second.
 class ElementHarness {
  public:
@@ -51,6 +54,9 @@ class ElementHarness {
 
 /// One frame as the harness pushes it.
 GstBuffer* make_frame(guint index, bool defect);
+
+/// Its bytes.
+std::string original(guint index, bool defect);
 
 /// Events, which must be taken.
 void push_event(ElementHarness& h, GstEvent* event);

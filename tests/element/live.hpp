@@ -4,7 +4,18 @@
 
 #include "../element_test.hpp"
 
-constexpr GstClockTime kFrame = GST_SECOND / 25;
+inline guint64 pts(const std::shared_ptr<GstBuffer>& frame) { return GST_BUFFER_PTS(frame.get()); }
+
+inline guint64 result_pts(const std::shared_ptr<GstBuffer>& frame) {
+  return whole_number(result_of(frame), "result-pts");
+}
+
+/// The states of the next frames, by their first letters.
+inline std::string states(ElementHarness& h, guint frames) {
+  std::string all;
+  for (guint i = 0; i < frames; ++i) all += state_of(h.pull())[0];
+  return all;
+}
 
 inline bool emit(ElementHarness& h, const char* signal) {
   gboolean accepted = FALSE;

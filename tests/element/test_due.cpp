@@ -4,23 +4,6 @@
 #include "../check_main.hpp"
 #include "live.hpp"
 
-namespace {
-
-guint64 pts(const std::shared_ptr<GstBuffer>& frame) { return GST_BUFFER_PTS(frame.get()); }
-
-guint64 result_pts(const std::shared_ptr<GstBuffer>& frame) {
-  return whole_number(result_of(frame), "result-pts");
-}
-
-/// The states of the next frames, by their first letters.
-std::string states(ElementHarness& h, guint frames) {
-  std::string all;
-  for (guint i = 0; i < frames; ++i) all += state_of(h.pull())[0];
-  return all;
-}
-
-}  // namespace
-
 START_TEST(every_nth_frame_is_inferred_and_the_others_carry_its_result) {
   FittedBank bank;
   ElementHarness h(bank.detect + "inference-interval=3");

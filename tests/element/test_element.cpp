@@ -6,13 +6,6 @@
 
 namespace {
 
-std::string original(guint index, bool defect) {
-  GstBuffer* frame = make_frame(index, defect);
-  std::string bytes = pixels(frame);
-  gst_buffer_unref(frame);
-  return bytes;
-}
-
 /// Messages of a type that are on the bus now.
 std::vector<std::shared_ptr<GstMessage>> messages(GstBus* bus, GstMessageType type) {
   std::vector<std::shared_ptr<GstMessage>> found;

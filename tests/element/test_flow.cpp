@@ -11,8 +11,6 @@ using namespace gstpatchcore;
 
 namespace {
 
-constexpr GstClockTime kFrame = GST_SECOND / 25;
-
 /// Answers each buffer in the sink's stead, for as long as this lives.
 class Downstream {
  public:

@@ -30,8 +30,7 @@ FramePtr pass(ElementHarness& h, guint index, bool defect) {
 }
 
 bool is_painted(const FramePtr& frame, guint index) {
-  const FramePtr original(make_frame(index, true), gst_buffer_unref);
-  return pixels(frame.get()) != pixels(original.get());
+  return pixels(frame.get()) != original(index, true);
 }
 
 guint regions(const FramePtr& frame) {

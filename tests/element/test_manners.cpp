@@ -16,8 +16,6 @@ using namespace gstpatchcore;
 
 namespace {
 
-constexpr GstClockTime kFrame = GST_SECOND / 25;
-
 /// Everything that leaves, in order: "caps", "segment", "gap", "frame".
 class Order {
  public:

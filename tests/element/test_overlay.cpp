@@ -77,11 +77,6 @@ bool near(const Pixel& a, const Pixel& b) {
   return true;
 }
 
-std::string frame(guint index, bool defect) {
-  const std::shared_ptr<GstBuffer> made(make_frame(index, defect), gst_buffer_unref);
-  return pixels(made.get());
-}
-
 std::string passed(ElementHarness& h, guint index, bool defect) {
   h.push(index, defect);
   return pixels(h.pull().get());
@@ -157,7 +152,7 @@ START_TEST(grey_frames_have_a_grey_ramp_and_white_outlines) {
   ElementHarness turbo(bank.detect + "opacity=1"), grey(bank.detect + "opacity=1 colormap=grey"),
       rims(bank.detect + "overlay=regions");
   ck_assert(passed(turbo, 20, true) == passed(grey, 20, true));
-  const std::string before = frame(20, true), after = passed(rims, 20, true);
+  const std::string before = original(20, true), after = passed(rims, 20, true);
   size_t changed = 0;
   for (size_t i = 0; i < before.size(); ++i) {
     if (before[i] == after[i]) continue;
@@ -172,7 +167,7 @@ START_TEST(a_label_is_written_in_the_corner_of_normal_and_anomalous_frames) {
   const FittedBank bank;
   ElementHarness h(bank.detect + "overlay=none label=true");
   for (const bool defect : {false, true}) {
-    const auto [right, bottom] = extent_of_change(frame(20, defect), passed(h, 20, defect));
+    const auto [right, bottom] = extent_of_change(original(20, defect), passed(h, 20, defect));
     // Four characters of eight pixels' height with a border around them.
     ck_assert_uint_ge(right, 20);
     ck_assert_uint_le(right, 60);
@@ -198,6 +193,48 @@ START_TEST(a_label_says_the_score) {
 }
 END_TEST
 
+START_TEST(a_label_is_red_where_the_frame_is_anomalous) {
+  const FittedBank bank;
+  const auto reddish = [&](const std::string& properties) {
+    const Painted painted = paint(bank, "overlay=none label=true " + properties);
+    size_t count = 0;
+    for (guint y = 0; y < 24; ++y)
+      for (guint x = 0; x < 60; ++x) count += painted.at(x, y)[0] > painted.at(x, y)[1] + 100;
+    return count;
+  };
+  ck_assert_uint_gt(reddish(""), 10);
+  // Of a normal frame nothing has a colour.
+  ElementHarness h(bank.detect + "overlay=none label=true");
+  gst_harness_set_src_caps_str(h.get(),
+                               "video/x-raw,format=RGB,width=128,height=128,framerate=25/1");
+  GstBuffer* grey = gst_buffer_new_allocate(nullptr, size_t{3} * kSide * kSide, nullptr);
+  const std::string normal = original(20, false);
+  for (size_t i = 0; i < normal.size(); ++i) gst_buffer_memset(grey, 3 * i, normal[i], 3);
+  GST_BUFFER_PTS(grey) = 0;
+  ck_assert_int_eq(gst_harness_push(h.get(), grey), GST_FLOW_OK);
+  const auto frame = h.pull();
+  ck_assert(!anomalous(frame));
+  const std::string bytes = pixels(frame.get());
+  for (size_t i = 0; i < bytes.size(); i += 3) {
+    ck_assert_int_eq(bytes[i], bytes[i + 1]);
+    ck_assert_int_eq(bytes[i], bytes[i + 2]);
+  }
+}
+END_TEST
+
+START_TEST(a_region_of_interest_has_its_label_at_its_own_corner) {
+  const FittedBank bank;
+  ElementHarness h(bank.detect + "overlay=none label=true inference-region=roi");
+  GstBuffer* frame = make_frame(20, false);
+  gst_buffer_add_video_region_of_interest_meta(frame, "part", 64, 32, 64, 64);
+  ck_assert_int_eq(gst_harness_push(h.get(), frame), GST_FLOW_OK);
+  const std::string before = original(20, false), after = pixels(h.pull().get());
+  ck_assert(after != before);
+  for (guint i = 0; i < after.size(); ++i)
+    if (after[i] != before[i]) ck_assert(i % kSide >= 64 && i / kSide >= 32 && i / kSide < 60);
+}
+END_TEST
+
 START_TEST(without_a_calibration_the_label_is_there_and_outlines_are_not) {
   TemporaryFolder folder;
   const std::string bank = folder.file("bank");
@@ -205,9 +242,9 @@ START_TEST(without_a_calibration_the_label_is_there_and_outlines_are_not) {
   const std::string detect = "bank-location=" + bank + " ";
   ElementHarness label(detect + "overlay=none label=true"), rims(detect + "overlay=regions"),
       heat(detect + "overlay=heatmap");
-  ck_assert(passed(label, 20, true) != frame(20, true));
-  ck_assert(passed(rims, 20, true) == frame(20, true));
-  ck_assert(passed(heat, 20, true) != frame(20, true));
+  ck_assert(passed(label, 20, true) != original(20, true));
+  ck_assert(passed(rims, 20, true) == original(20, true));
+  ck_assert(passed(heat, 20, true) != original(20, true));
 }
 END_TEST
 
@@ -222,6 +259,8 @@ int main(int argc, char** argv) {
   tcase_add_test(tests, grey_frames_have_a_grey_ramp_and_white_outlines);
   tcase_add_test(tests, a_label_is_written_in_the_corner_of_normal_and_anomalous_frames);
   tcase_add_test(tests, a_label_says_the_score);
+  tcase_add_test(tests, a_label_is_red_where_the_frame_is_anomalous);
+  tcase_add_test(tests, a_region_of_interest_has_its_label_at_its_own_corner);
   tcase_add_test(tests, without_a_calibration_the_label_is_there_and_outlines_are_not);
   suite_add_tcase(suite, tests);
   return run_suite(suite);

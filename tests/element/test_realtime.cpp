@@ -13,12 +13,11 @@
 #include "../check_main.hpp"
 #include "../element_test.hpp"
 #include "linked_element.hpp"
+#include "live.hpp"
 
 using namespace gstpatchcore;
 
 namespace {
-
-constexpr GstClockTime kFrame = GST_SECOND / 25;
 
 /// An element that keeps to 100 ms on a clock that only the test moves.
 class Hurry : public ElementHarness {
@@ -31,19 +30,6 @@ class Hurry : public ElementHarness {
   /// Lets the clock go on to the deadline of the frame that waits.
   void reach_deadline() { ck_assert(gst_harness_crank_single_clock_wait(get())); }
 };
-
-guint64 pts(const std::shared_ptr<GstBuffer>& frame) { return GST_BUFFER_PTS(frame.get()); }
-
-guint64 result_pts(const std::shared_ptr<GstBuffer>& frame) {
-  return whole_number(result_of(frame), "result-pts");
-}
-
-/// The states of the next frames, by their first letters.
-std::string states(ElementHarness& h, guint frames) {
-  std::string all;
-  for (guint i = 0; i < frames; ++i) all += state_of(h.pull())[0];
-  return all;
-}
 
 /// That a bank was fitted on.
 guint64 frames_in(const std::string& location) {

@@ -122,6 +122,16 @@ START_TEST(the_order_of_a_pixels_bytes_makes_no_difference) {
 }
 END_TEST
 
+START_TEST(an_order_of_bytes_that_is_none_is_refused) {
+  const auto bytes = pattern({16, 16});
+  std::vector<uint8_t> rgb(16 * 16 * 3);
+  assert_refused(ErrorCode::InvalidArgument, {"format"}, "format", [&] {
+    preprocess({16, 16}).resize({bytes.data(), 16, 16, 48, static_cast<PixelFormat>(6)},
+                                rgb.data());
+  });
+}
+END_TEST
+
 START_TEST(the_smallest_and_the_narrowest_frames_are_resized) {
   const auto one = resized(preprocess({16, 16}), {1, 1});
   for (const uint8_t value : one) ck_assert_int_eq(value, 0);
@@ -232,6 +242,7 @@ int main() {
   tcase_add_test(tests, a_frame_of_the_right_size_is_copied);
   tcase_add_test(tests, padding_behind_the_rows_is_not_seen);
   tcase_add_test(tests, the_order_of_a_pixels_bytes_makes_no_difference);
+  tcase_add_test(tests, an_order_of_bytes_that_is_none_is_refused);
   tcase_add_test(tests, the_smallest_and_the_narrowest_frames_are_resized);
   tcase_add_test(tests, resize_and_crop_of_a_wide_frame_are_torchvisions);
   tcase_add_test(tests, resize_and_crop_of_a_tall_frame_are_torchvisions);
