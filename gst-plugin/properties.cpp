@@ -15,6 +15,8 @@ constexpr GEnumValue kBackbones[] = {{0, "The library's own, needs no weights", 
                                      {1, "ResNet-18", "resnet18"},
                                      {2, "ResNet-50", "resnet50"},
                                      {3, "Wide ResNet-50-2", "wide_resnet50_2"},
+                                     {4, "MobileNetV2", "mobilenet_v2"},
+                                     {5, "A TorchScript file", "torchscript"},
                                      {0, nullptr, nullptr}};
 constexpr GEnumValue kPresets[] = {{0, "The paper's choices", "paper"},
                                    {1, "amazon-science/patchcore-inspection's", "official"},
@@ -91,7 +93,8 @@ std::vector<Property> network_properties() {
                                 "GstPatchCoreBackbone", kBackbones, kReady),
       text<&Config::weights_location>(
           "weights-location", "Weights location",
-          "The network's weights (safetensors); overrides where the bank says", kReady),
+          "The network's weights (safetensors, or TorchScript); overrides where the bank says",
+          kReady),
       texts<&Config::layers>("layers", "Layers",
                              "Of a fit: the backbone's layers, finest first (empty = its usual "
                              "ones)",

@@ -4,18 +4,22 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 
 #include "error.hpp"
 #include "file_identity.hpp"
 #include "filter_bank.hpp"
+#include "mobilenet.hpp"
 #include "resnet.hpp"
 #include "sha256.hpp"
+#include "torchscript.hpp"
 #include "weak_cache.hpp"
 
 namespace patchcore {
 namespace {
 
 constexpr const char* kBuiltin = "builtin";
+constexpr const char* kTorchScript = "torchscript";
 
 std::string sha256(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -26,50 +30,115 @@ std::string sha256(const std::string& path) {
   return sum.hex();
 }
 
-std::vector<FeatureLayer> all_layers(const std::string& network) {
-  return network == kBuiltin ? FilterBank::all_layers() : ResNet::all_layers(network);
+/// What there is to know of a network before it is made.
+struct Network {
+  std::function<std::vector<FeatureLayer>(const BackboneOptions&)> all_layers;
+  std::vector<std::string> usual_layers;  ///< empty: all
+  std::function<std::shared_ptr<const Backbone>(const BackboneOptions&,
+                                                const std::vector<FeatureLayer>&, c10::Device)>
+      make;
+};
+
+template <typename T>
+std::shared_ptr<const Backbone> make_from_file(const BackboneOptions& options,
+                                               const std::vector<FeatureLayer>& layers,
+                                               c10::Device device) {
+  return std::make_shared<T>(options, layers, device, sha256(options.weights));
 }
 
-std::vector<std::string> usual_layers(const std::string& network) {
-  if (network == kBuiltin) return {"fine", "coarse"};
-  return {"layer2", "layer3"};
+Network builtin() {
+  return {[](const BackboneOptions&) { return FilterBank::all_layers(); },
+          {"fine", "coarse"},
+          [](const auto& options, const auto& layers, c10::Device device) {
+            return std::make_shared<FilterBank>(options, layers, device);
+          }};
+}
+
+Network torchscript() {
+  return {[](const BackboneOptions& options) {
+            return TorchScriptDescription::read(options.weights).layers;
+          },
+          {},
+          [](const auto& options, const auto& layers, c10::Device device) {
+            const std::string description = TorchScriptDescription::path_for(options.weights);
+            return std::make_shared<TorchScript>(
+                options, layers, device, sha256(options.weights) + "-" + sha256(description));
+          }};
+}
+
+using NamedNetworks = std::vector<std::pair<std::string, Network>>;
+
+const NamedNetworks& networks() {
+  static const auto& all = *[] {
+    auto* table = new NamedNetworks{{kBuiltin, builtin()}};
+    for (const auto& name : ResNet::names())
+      table->push_back({name,
+                        {[](const BackboneOptions& o) { return ResNet::all_layers(o.name); },
+                         {"layer2", "layer3"},
+                         make_from_file<ResNet>}});
+    table->push_back({"mobilenet_v2",
+                      {[](const BackboneOptions&) { return MobileNetV2::all_layers(); },
+                       {"features.6", "features.13"},
+                       make_from_file<MobileNetV2>}});
+    table->push_back({kTorchScript, torchscript()});
+    return table;
+  }();
+  return all;
+}
+
+const Network& network(const std::string& name) {
+  std::string known;
+  for (const auto& [each, network] : networks()) {
+    if (each == name) return network;
+    known += (known.empty() ? "" : ", ") + each;
+  }
+  throw Error(ErrorCode::InvalidArgument,
+              "\"" + name + "\" is not a backbone; there are " + known + ".");
+}
+
+/// A file may be named behind a colon: torchscript:FILE.
+BackboneOptions split_name(BackboneOptions options) {
+  const std::string start = std::string(kTorchScript) + ":";
+  if (options.name.starts_with(start)) {
+    if (options.weights.empty()) options.weights = options.name.substr(start.size());
+    options.name = kTorchScript;
+  }
+  return options;
 }
 
 /// Finest first is what a patch's grid is taken from; each once, since a copy only weighs double.
 std::vector<FeatureLayer> chosen_layers(const BackboneOptions& options) {
-  const auto all = all_layers(options.name);
+  const auto all = network(options.name).all_layers(options);
   std::string known;
   for (const auto& layer : all) known += (known.empty() ? "" : ", ") + layer.name;
-  const auto names = options.layers.empty() ? usual_layers(options.name) : options.layers;
+  auto names = options.layers.empty() ? network(options.name).usual_layers : options.layers;
+  if (names.empty()) return all;
   std::vector<FeatureLayer> chosen;
+  auto from = all.begin();
   for (const auto& name : names) {
     const auto layer = std::find_if(all.begin(), all.end(),
                                     [&](const FeatureLayer& known) { return known.name == name; });
     if (layer == all.end())
       throw Error(ErrorCode::InvalidArgument, "\"" + name + "\" is not a layer of " + options.name +
                                                   "; there are " + known + ".");
-    if (!chosen.empty() && layer->stride <= chosen.back().stride)
+    if (layer < from)
       throw Error(ErrorCode::InvalidArgument,
                   "The layer \"" + name + "\" can't come behind \"" + chosen.back().name +
                       "\": those of " + options.name +
                       " are named once each, in this order: " + known + ".");
     chosen.push_back(*layer);
+    from = layer + 1;
   }
   return chosen;
 }
 
-void check_name(const BackboneOptions& options) {
-  std::string known;
-  for (const auto& name : backbone_names()) {
-    if (name == options.name) return;
-    known += (known.empty() ? "" : ", ") + name;
-  }
-  throw Error(ErrorCode::InvalidArgument,
-              "\"" + options.name + "\" is not a backbone; there are " + known + ".");
-}
-
 void check_weights(const BackboneOptions& options) {
   if (options.name == kBuiltin) return;
+  if (options.weights.empty() && options.name == kTorchScript)
+    throw Error(
+        ErrorCode::NotFound,
+        "The backbone torchscript needs its file named (--weights, weights-location): it is "
+        "a program, which isn't run because a bank says where it was.");
   if (options.weights.empty())
     throw Error(ErrorCode::NotFound,
                 "The backbone " + options.name + " needs a file with its weights; none was named.");
@@ -81,16 +150,14 @@ void check_weights(const BackboneOptions& options) {
     throw Error(ErrorCode::OpenRead, "\"" + options.weights + "\" is not a file of weights.");
 }
 
-std::shared_ptr<const Backbone> make(const BackboneOptions& options,
-                                     const std::vector<FeatureLayer>& layers, c10::Device device) {
-  if (options.name == kBuiltin) return std::make_shared<FilterBank>(options, layers, device);
-  return std::make_shared<ResNet>(options, layers, device, sha256(options.weights));
-}
-
 std::string cache_key(const BackboneOptions& options, c10::Device device) {
   std::string key = options.name + "\n" + nick(options.precision) + "\n" + device.str();
   for (const auto& layer : options.layers) key += "\n" + layer;
-  return options.weights.empty() ? key : key + "\n\n" + file_identity(options.weights);
+  if (options.weights.empty()) return key;
+  key += "\n\n" + file_identity(options.weights);
+  if (options.name == kTorchScript)
+    key += "\n" + file_identity(TorchScriptDescription::path_for(options.weights));
+  return key;
 }
 
 }  // namespace
@@ -105,10 +172,10 @@ Backbone::Backbone(BackboneOptions options, std::vector<FeatureLayer> layers, c1
 std::shared_ptr<const Backbone> Backbone::get(const BackboneOptions& requested) {
   static auto& cache = *new WeakCache<std::string, Backbone>;
 
-  check_name(requested);
-  const auto layers = chosen_layers(requested);
-  check_weights(requested);
-  BackboneOptions options = requested;
+  BackboneOptions options = split_name(requested);
+  const Network& chosen = network(options.name);
+  check_weights(options);
+  const auto layers = chosen_layers(options);
   // Told by name, the usual layers are the same network.
   options.layers.clear();
   for (const auto& layer : layers) options.layers.push_back(layer.name);
@@ -122,13 +189,14 @@ std::shared_ptr<const Backbone> Backbone::get(const BackboneOptions& requested) 
   if (options.precision == Precision::Auto) options.precision = Precision::Fp32;
   const c10::Device device = parse_device(options.device);
   options.device = device.str();
-  return cache.get(cache_key(options, device), [&] { return make(options, layers, device); });
+  return cache.get(cache_key(options, device),
+                   [&] { return chosen.make(options, layers, device); });
 }
 
 const std::vector<std::string>& backbone_names() {
   static const auto& names = *[] {
-    auto* all = new std::vector<std::string>{kBuiltin};
-    for (const auto& name : ResNet::names()) all->push_back(name);
+    auto* all = new std::vector<std::string>;
+    for (const auto& [name, network] : networks()) all->push_back(name);
     return all;
   }();
   return names;

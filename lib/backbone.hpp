@@ -13,8 +13,8 @@ namespace patchcore {
 
 /// Which network, on what.
 struct BackboneOptions {
-  std::string name = "builtin";     ///< see backbone_names()
-  std::string weights;              ///< safetensors file; empty for builtin
+  std::string name = "builtin";     ///< see backbone_names(); torchscript:FILE names weights too
+  std::string weights;              ///< safetensors, TorchScript of torchscript; empty for builtin
   std::vector<std::string> layers;  ///< finest first; empty: the network's usual ones
   std::string device = "auto";
   Precision precision = Precision::Auto;
@@ -42,7 +42,8 @@ class Backbone {
   int stride() const { return layers_.back().stride; }
   c10::Device device() const { return device_; }
 
-  /// SHA-256 of the weights file in hex, or the built-in network's version.
+  /// SHA-256 of the weights file in hex, of torchscript's also that of its description, or the
+  /// built-in network's version.
   const std::string& weights_id() const { return weights_id_; }
 
   /// Makes a network, or hands out the one that the process already has for the same options and
@@ -61,7 +62,10 @@ class Backbone {
   std::string weights_id_;
 };
 
-/// "builtin", "resnet18", "resnet50", "wide_resnet50_2".
+/// Whether a backbone of this name runs what its file holds: such a file must be named by a person.
+inline bool runs_its_file(const std::string& name) { return name == "torchscript"; }
+
+/// "builtin", "resnet18", "resnet50", "wide_resnet50_2", "mobilenet_v2", "torchscript".
 const std::vector<std::string>& backbone_names();
 
 }  // namespace patchcore

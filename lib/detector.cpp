@@ -94,7 +94,8 @@ BackboneOptions backbone_options_for(const MemoryBank& bank, const std::string& 
   BackboneOptions options;
   options.name = bank.settings.backbone;
   options.layers = bank.settings.layers;
-  options.weights = weights.empty() ? bank.weights_location : weights;
+  options.weights = weights;
+  if (weights.empty() && !runs_its_file(options.name)) options.weights = bank.weights_location;
   options.device = device;
   options.precision = precision == Precision::Auto ? parse_precision(bank.precision) : precision;
   return options;

@@ -64,12 +64,11 @@ typedef struct _PatchcoreBackbone PatchcoreBackbone;
 typedef struct _PatchcoreBank PatchcoreBank;
 
 typedef struct {
-  const gchar* name;      /* "builtin", "resnet18", "resnet50", "wide_resnet50_2"; NULL: builtin */
-  const gchar* weights;   /* safetensors file; NULL for builtin */
+  const gchar* name;      /* one of docs/backbones.md, such as "resnet18"; NULL: builtin */
+  const gchar* weights;   /* safetensors file, TorchScript of torchscript; NULL for builtin */
   const gchar* device;    /* "auto", "cpu", "cuda:N"; NULL: auto */
   const gchar* precision; /* "auto", "fp32", "bf16", "fp16"; NULL: auto */
-  /* NULL-terminated, some of the network's, each once, finest first: "fine", "coarse" of builtin,
-   * "layer1" to "layer4" of the others. NULL: both, and "layer2", "layer3" */
+  /* NULL-terminated, some of the network's, each once, finest first. NULL: its usual ones */
   const gchar* const* layers;
 } PatchcoreBackboneOptions;
 

@@ -5,13 +5,9 @@
 
 #include <algorithm>
 
-#include "error.hpp"
-#include "safetensors.hpp"
-
 namespace patchcore {
 namespace {
 
-constexpr double kBatchNormEpsilon = 1e-5;  // torchvision's
 constexpr int kStages = 4;
 
 struct Architecture {
@@ -37,83 +33,29 @@ const Architecture& architecture(const std::string& name) {
 
 std::string stage_name(int stage) { return "layer" + std::to_string(stage + 1); }
 
-at::ScalarType scalar_type(Precision precision) {
-  if (precision == Precision::Bf16) return at::kBFloat16;
-  return precision == Precision::Fp16 ? at::kHalf : at::kFloat;
-}
-
 }  // namespace
 
-/// Reads parameters by torchvision's names; their shapes must be those of the architecture.
-class ResNet::Loader {
- public:
-  Loader(const BackboneOptions& options, c10::Device device)
-      : file_(options.weights),
-        path_(options.weights),
-        name_(options.name),
-        device_(device),
-        type_(scalar_type(options.precision)) {}
-
-  Convolution convolution(const std::string& conv, const std::string& norm, int in, int out,
-                          int side, int stride) {
-    const at::Tensor weight = parameter(conv + ".weight", {out, in, side, side});
-    const at::Tensor variance = parameter(norm + ".running_var", {out});
-    if (variance.lt(0).any().item<bool>()) refuse(norm + ".running_var is negative");
-    const at::Tensor scale =
-        parameter(norm + ".weight", {out}) / (variance + kBatchNormEpsilon).sqrt();
-    const at::Tensor bias =
-        parameter(norm + ".bias", {out}) - parameter(norm + ".running_mean", {out}) * scale;
-    const at::Tensor folded = weight * scale.reshape({-1, 1, 1, 1});
-    return {rounded(folded, conv + ".weight").contiguous(at::MemoryFormat::ChannelsLast),
-            rounded(bias, norm + ".bias"), stride};
+ResNet::Block ResNet::read_block(ConvolutionReader& reader, const std::string& prefix, int stage,
+                                 int stride, int in) const {
+  const Architecture& net = architecture(options().name);
+  Block block;
+  const int out = net.channels(stage);
+  const int convolutions = net.bottleneck ? 3 : 2;
+  const int strided = net.bottleneck ? 1 : 0;
+  int channels = in;
+  for (int i = 0; i < convolutions; ++i) {
+    const std::string n = std::to_string(i + 1);
+    const int side = net.bottleneck && i != 1 ? 1 : 3;
+    const int next = i + 1 == convolutions ? out : net.inner(stage);
+    block.path.push_back(reader.read(prefix + ".conv" + n, prefix + ".bn" + n,
+                                     {channels, next, side, i == strided ? stride : 1}));
+    channels = next;
   }
-
-  /// in: channels that come in.
-  Block block(const std::string& prefix, const Architecture& net, int stage, int stride, int in) {
-    Block block;
-    const int out = net.channels(stage);
-    const int convolutions = net.bottleneck ? 3 : 2;
-    const int strided = net.bottleneck ? 1 : 0;
-    int channels = in;
-    for (int i = 0; i < convolutions; ++i) {
-      const std::string n = std::to_string(i + 1);
-      const int side = net.bottleneck && i != 1 ? 1 : 3;
-      const int next = i + 1 == convolutions ? out : net.inner(stage);
-      block.path.push_back(convolution(prefix + ".conv" + n, prefix + ".bn" + n, channels, next,
-                                       side, i == strided ? stride : 1));
-      channels = next;
-    }
-    if (stride != 1 || in != out)
-      block.shortcut.push_back(
-          convolution(prefix + ".downsample.0", prefix + ".downsample.1", in, out, 1, stride));
-    return block;
-  }
-
- private:
-  at::Tensor parameter(const std::string& name, at::IntArrayRef shape) {
-    if (!file_.contains(name)) refuse(name + " is missing");
-    const at::Tensor value = file_.tensor(name).to(at::kDouble);
-    if (value.sizes() != shape) refuse(name + " has another shape");
-    if (!value.isfinite().all().item<bool>()) refuse(name + " holds NaN or infinity");
-    return value;
-  }
-
-  at::Tensor rounded(const at::Tensor& folded, const std::string& name) const {
-    const at::Tensor value = folded.to(type_);
-    if (!value.isfinite().all().item<bool>()) refuse(name + " is too large");
-    return value.to(device_);
-  }
-
-  [[noreturn]] void refuse(const std::string& why) const {
-    throw Error(ErrorCode::OpenRead,
-                "\"" + path_ + "\" doesn't hold weights of " + name_ + ": " + why + ".");
-  }
-
-  SafetensorsReader file_;
-  std::string path_, name_;
-  c10::Device device_;
-  at::ScalarType type_;
-};
+  if (stride != 1 || in != out)
+    block.shortcut.push_back(
+        reader.read(prefix + ".downsample.0", prefix + ".downsample.1", {in, out, 1, stride}));
+  return block;
+}
 
 const std::vector<std::string>& ResNet::names() {
   static const auto& names =
@@ -133,14 +75,14 @@ ResNet::ResNet(const BackboneOptions& options, std::vector<FeatureLayer> chosen,
     : Backbone(options, std::move(chosen), device, std::move(weights_id)),
       type_(scalar_type(options.precision)) {
   const Architecture& net = architecture(options.name);
-  Loader loader(options, device);
-  stem_ = loader.convolution("conv1", "bn1", 3, 64, 7, 2);
+  ConvolutionReader reader(options, device);
+  stem_ = reader.read("conv1", "bn1", {3, 64, 7, 2});
   int channels = 64;
   for (int stage = 0; stage_name(stage) <= layers().back().name && stage < kStages; ++stage) {
     std::vector<Block> blocks;
     for (int i = 0; i < net.blocks[stage]; ++i) {
-      blocks.push_back(loader.block(stage_name(stage) + "." + std::to_string(i), net, stage,
-                                    i == 0 && stage > 0 ? 2 : 1, channels));
+      blocks.push_back(read_block(reader, stage_name(stage) + "." + std::to_string(i), stage,
+                                  i == 0 && stage > 0 ? 2 : 1, channels));
       channels = net.channels(stage);
     }
     stages_.push_back(std::move(blocks));
@@ -148,11 +90,6 @@ ResNet::ResNet(const BackboneOptions& options, std::vector<FeatureLayer> chosen,
       return l.name == stage_name(stage);
     }));
   }
-}
-
-at::Tensor ResNet::Convolution::operator()(const at::Tensor& x) const {
-  const auto padding = weight.size(2) / 2;
-  return at::conv2d(x, weight, bias, stride, padding);
 }
 
 at::Tensor ResNet::Block::operator()(const at::Tensor& x) const {

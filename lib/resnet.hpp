@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include <functional>
-
 #include "backbone.hpp"
+#include "convolution.hpp"
 
 namespace patchcore {
-
-class SafetensorsReader;
 
 /// resnet18, resnet50 and wide_resnet50_2 as torchvision defines them (He et al. 2016; Zagoruyko
 /// and Komodakis 2016; the stride of a bottleneck on its 3x3 convolution), with its parameter
@@ -27,13 +24,6 @@ class ResNet : public Backbone {
   static std::vector<FeatureLayer> all_layers(const std::string& name);
 
  private:
-  /// A convolution with the batch norm behind it.
-  struct Convolution {
-    at::Tensor weight, bias;
-    int stride = 1;
-    at::Tensor operator()(const at::Tensor& x) const;
-  };
-
   /// Basic (two convolutions) or bottleneck (three), with the shortcut's projection if it has one.
   struct Block {
     std::vector<Convolution> path;
@@ -41,7 +31,9 @@ class ResNet : public Backbone {
     at::Tensor operator()(const at::Tensor& x) const;
   };
 
-  class Loader;
+  /// in: channels that come in.
+  Block read_block(ConvolutionReader& reader, const std::string& prefix, int stage, int stride,
+                   int in) const;
 
   Convolution stem_;
   std::vector<std::vector<Block>> stages_;  ///< stages_[0] is layer1

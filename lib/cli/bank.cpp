@@ -102,6 +102,7 @@ int64_t embedding_width(const Backbone& backbone, const Settings& settings) {
 
 MemoryBank make_bank(at::Tensor rows, Settings settings, const Backbone& backbone) {
   MemoryBank bank;
+  settings.backbone = backbone.options().name;
   settings.layers = backbone.options().layers;
   const int64_t b = std::min<int64_t>(settings.neighbours, rows.size(0));
   bank.neighbours = NearestNeighbour(rows.to(backbone.device())).own_neighbours(b).cpu();

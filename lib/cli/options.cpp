@@ -40,6 +40,18 @@ std::vector<std::string> split(const std::string& text) {
   return parts;
 }
 
+/// Names a network there is; a TorchScript file may be named behind a colon.
+void check_backbone(const std::string& text) {
+  const size_t colon = text.find(':');
+  const std::string name = text.substr(0, colon);
+  std::string known;
+  for (const std::string& each : backbone_names()) {
+    if (each == name && (colon == std::string::npos || runs_its_file(name))) return;
+    known += (known.empty() ? "" : ", ") + each;
+  }
+  throw Error(ErrorCode::InvalidArgument, quoted(text) + " is none of " + known);
+}
+
 /// A square frame fits wherever any does: sizes that even it can't have are the options' fault.
 void check_sizes(const Settings& settings, const Backbone& backbone) {
   constexpr int kSide = 1024;
@@ -52,7 +64,8 @@ std::shared_ptr<const Backbone> backbone_of(const MemoryBank& bank, const BankOp
   try {
     return Backbone::get(wanted);
   } catch (const Error& error) {
-    const bool hint = options.weights.empty() && error.code() == ErrorCode::NotFound;
+    const bool hint = options.weights.empty() && error.code() == ErrorCode::NotFound &&
+                      !runs_its_file(wanted.name);
     if (hint)
       throw Error(error.code(),
                   "The weights that " + quoted(options.bank) +
@@ -67,7 +80,7 @@ std::string quoted(const std::string& file) { return "\"" + file + "\""; }
 
 void add_network_options(CLI::App& command, NetworkOptions& options) {
   command.add_option("--backbone", options.backbone, "The network")
-      ->check(CLI::IsMember(backbone_names()))
+      ->check(parsed_by(check_backbone))
       ->type_name("B")
       ->capture_default_str();
   command.add_option("--weights", options.weights, "Its weights, safetensors; builtin needs none")
@@ -111,7 +124,8 @@ Settings make_settings(const NetworkOptions& options) {
 }
 
 std::shared_ptr<const Backbone> open_network(const NetworkOptions& options) {
-  if (options.backbone != BackboneOptions().name && options.weights.empty())
+  const bool names_file = options.backbone.find(':') != std::string::npos;
+  if (options.backbone != BackboneOptions().name && options.weights.empty() && !names_file)
     throw Error(ErrorCode::InvalidArgument,
                 "The backbone " + options.backbone + " needs --weights FILE.");
   BackboneOptions wanted;

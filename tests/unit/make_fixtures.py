@@ -86,7 +86,7 @@ def make_safetensors():
 
 
 def parameter(name, value):
-    """The numbers of resnet_parameters() in resnet_weights.hpp."""
+    """The numbers of resnet_parameters() in network_weights.hpp."""
     u = noise(name, tuple(value.shape))
     if value.dim() == 4:
         u = u * np.sqrt(3 / np.prod(value.shape[1:]))
@@ -99,31 +99,45 @@ def parameter(name, value):
     return torch.from_numpy(u.astype(np.float32)).double()
 
 
-def make_resnet():
+def layers_of(net, image):
+    """The usual layers' outputs by their names."""
+    if hasattr(net, "features"):
+        for index, block in enumerate(net.features[:14]):
+            image = block(image)
+            if index in (6, 13):
+                yield f"features.{index}", image
+        return
+    x = net.layer1(net.maxpool(net.relu(net.bn1(net.conv1(image)))))
+    for layer in "layer2", "layer3":
+        x = getattr(net, layer)(x)
+        yield layer, x
+
+
+def make_networks():
     body = ("struct Sample {\n  int64_t index;\n  double value;\n};\n\n"
             "struct LayerSamples {\n  const char* net;\n  const char* layer;\n  double mean;\n"
             "  std::array<Sample, 16> samples;\n};\n\n"
-            "inline constexpr std::array<LayerSamples, 6> kResNets{{\n")
+            "inline constexpr std::array<LayerSamples, 8> kNetworks{{\n")
     image = torch.from_numpy((noise("input", (1, 3, 64, 64)) * np.sqrt(3)).astype(np.float32))
-    for name in "resnet18", "resnet50", "wide_resnet50_2":
+    for name in "resnet18", "resnet50", "wide_resnet50_2", "mobilenet_v2":
         net = getattr(torchvision.models, name)(weights=None).double().eval()
         state = net.state_dict()
         for key, value in state.items():
-            if key.startswith(("layer4", "fc")) or key.endswith("num_batches_tracked"):
+            if key.startswith(("layer4", "fc", "features.18", "classifier")):
                 continue
-            state[key] = parameter(key, value)
+            if not key.endswith("num_batches_tracked"):
+                state[key] = parameter(key, value)
         net.load_state_dict(state)
         with torch.no_grad():
-            x = net.layer1(net.maxpool(net.relu(net.bn1(net.conv1(image.double())))))
-            for layer in "layer2", "layer3":
-                x = getattr(net, layer)(x)
+            for layer, x in layers_of(net, image.double()):
                 flat = x.flatten()
                 indices = [(k * 7919 + 13) % flat.numel() for k in range(4096)]
-                positive = [i for i in indices if flat[i] > 0.05][:14]
-                zero = [i for i in indices if flat[i] == 0][:2]
-                samples = ",\n  ".join(f"{{{i}, {flat[i]:.9e}}}" for i in positive + zero)
+                large = list(dict.fromkeys(i for i in indices if abs(flat[i]) > 0.05))[:14]
+                # Rectified layers have zeros; the others' smallest values take their place.
+                small = sorted(set(indices) - set(large), key=lambda i: abs(flat[i]))[:2]
+                samples = ",\n  ".join(f"{{{i}, {flat[i]:.9e}}}" for i in large + small)
                 body += f'{{"{name}", "{layer}", {x.mean():.9e}, {{{{\n  {samples}\n}}}}}},\n'
-    header("resnet", "torchvision in fp64 on noise()'s numbers, of the flattened maps",
+    header("network", "torchvision in fp64 on noise()'s numbers, of the flattened maps",
            body + "}};\n")
 
 
@@ -150,4 +164,4 @@ if __name__ == "__main__":
     make_pillow()
     make_safetensors()
     make_map()
-    make_resnet()
+    make_networks()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Which of a network's layers are used: some, each once, finest first.
 
-#include "resnet_weights.hpp"
+#include "network_weights.hpp"
 #include "safetensors.hpp"
 #include "station.hpp"
 

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Residual networks against torchvision (resnet_fixture.hpp), and weights that are none.
+// Residual networks against torchvision (network_fixture.hpp), and weights that are none.
 
 #include <sys/stat.h>
 
 #include <chrono>
 
-#include "backbone.hpp"
-#include "resnet_fixture.hpp"
-#include "resnet_weights.hpp"
-#include "safetensors.hpp"
+#include "network_checks.hpp"
 
 using namespace patchcore;
 
@@ -16,33 +13,11 @@ namespace {
 
 using Tensors = std::map<std::string, at::Tensor>;
 
-BackboneOptions options(const std::string& net, const std::filesystem::path& weights,
-                        std::vector<std::string> layers = {}) {
-  return {net, weights.string(), std::move(layers), "cpu", Precision::Fp32};
-}
-
-at::Tensor input() { return (noise("input", {1, 3, 64, 64}) * std::sqrt(3)).to(at::kFloat); }
-
-void assert_torchvisions(const std::string& net) {
-  const TemporaryFolder folder;
-  write_safetensors(folder / "w", {}, ResNetWeights(net, 3).tensors);
-  const auto backbone = Backbone::get(options(net, folder / "w"));
-  const auto features = backbone->features(input());
-  ck_assert_uint_eq(features.size(), 2);
-  for (const auto& expected : kResNets) {
-    if (expected.net != net) continue;
-    const at::Tensor map = features[std::string(expected.layer) == "layer3"];
-    ck_assert_double_eq_tol(map.mean().item<double>(), expected.mean, 1e-4 * expected.mean);
-    for (const auto& [index, value] : expected.samples)
-      ck_assert_double_eq_tol(map.flatten()[index].item<double>(), value, 1e-4 * (1 + value));
-  }
-}
-
 /// The smallest network: resnet18 to layer1.
 Tensors small() { return ResNetWeights("resnet18", 1).tensors; }
 
 std::shared_ptr<const Backbone> load_small(const std::filesystem::path& path) {
-  return Backbone::get(options("resnet18", path, {"layer1"}));
+  return Backbone::get(network_options("resnet18", path, {"layer1"}));
 }
 
 /// The small network's weights with one changed must be refused with the file's and its name.
@@ -61,19 +36,25 @@ void assert_parameter_refused(const std::string& name, const std::string& what,
 
 }  // namespace
 
-START_TEST(features_of_resnet18_are_torchvisions) { assert_torchvisions("resnet18"); }
+START_TEST(features_of_resnet18_are_torchvisions) {
+  assert_torchvisions("resnet18", ResNetWeights("resnet18", 3));
+}
 END_TEST
 
-START_TEST(features_of_resnet50_are_torchvisions) { assert_torchvisions("resnet50"); }
+START_TEST(features_of_resnet50_are_torchvisions) {
+  assert_torchvisions("resnet50", ResNetWeights("resnet50", 3));
+}
 END_TEST
 
-START_TEST(features_of_wide_resnet50_2_are_torchvisions) { assert_torchvisions("wide_resnet50_2"); }
+START_TEST(features_of_wide_resnet50_2_are_torchvisions) {
+  assert_torchvisions("wide_resnet50_2", ResNetWeights("wide_resnet50_2", 3));
+}
 END_TEST
 
 START_TEST(layers_tell_their_channels_and_strides_and_maps_have_them) {
   const TemporaryFolder folder;
   write_safetensors(folder / "w", {}, ResNetWeights("resnet18", 3).tensors);
-  const auto net = Backbone::get(options("resnet18", folder / "w", {"layer1", "layer3"}));
+  const auto net = Backbone::get(network_options("resnet18", folder / "w", {"layer1", "layer3"}));
   ck_assert_uint_eq(net->layers().size(), 2);
   ck_assert_int_eq(net->stride(), 16);
   const auto features = net->features(at::zeros({2, 3, 64, 96}));
@@ -89,7 +70,7 @@ END_TEST
 START_TEST(an_images_features_do_not_depend_on_its_batch) {
   const TemporaryFolder folder;
   write_safetensors(folder / "w", {}, ResNetWeights("resnet18", 3).tensors);
-  const auto net = Backbone::get(options("resnet18", folder / "w"));
+  const auto net = Backbone::get(network_options("resnet18", folder / "w"));
   const at::Tensor batch = float_noise("batch", {5, 3, 64, 64});
   const auto together = net->features(batch);
   for (int64_t i = 0; i < 5; ++i) {
@@ -108,8 +89,8 @@ START_TEST(weights_may_be_stored_in_half_precision) {
   write_safetensors(folder / "h", {}, halves);
   write_safetensors(folder / "r", {}, rounded);
   ck_assert(load_small(folder / "h")
-                ->features(input())[0]
-                .equal(load_small(folder / "r")->features(input())[0]));
+                ->features(network_input())[0]
+                .equal(load_small(folder / "r")->features(network_input())[0]));
 }
 END_TEST
 
@@ -122,8 +103,8 @@ START_TEST(parameters_behind_the_last_layer_are_not_needed_and_may_be_there) {
   tensors["bn1.num_batches_tracked"] = at::zeros({}, at::kLong);
   write_safetensors(folder / "with", {}, tensors);
   ck_assert(load_small(folder / "with")
-                ->features(input())[0]
-                .equal(load_small(folder / "without")->features(input())[0]));
+                ->features(network_input())[0]
+                .equal(load_small(folder / "without")->features(network_input())[0]));
 }
 END_TEST
 
@@ -168,7 +149,7 @@ START_TEST(weights_of_another_network_are_refused) {
   write_safetensors(folder / "w", {}, ResNetWeights("resnet50", 1).tensors);
   for (const char* net : {"resnet18", "wide_resnet50_2"})
     assert_refused(ErrorCode::OpenRead, {(folder / "w").string(), net}, net,
-                   [&] { Backbone::get(options(net, folder / "w", {"layer1"})); });
+                   [&] { Backbone::get(network_options(net, folder / "w", {"layer1"})); });
 }
 END_TEST
 
@@ -180,7 +161,8 @@ START_TEST(a_shortcut_of_other_channels_than_its_block_is_refused_by_name) {
     tensors[std::string("layer2.0.downsample.1.") + entry] = at::ones({64});
   write_safetensors(folder / "w", {}, tensors);
   assert_refused(ErrorCode::OpenRead, {(folder / "w").string(), "layer2.0.downsample.0.weight"},
-                 "shortcut", [&] { Backbone::get(options("resnet18", folder / "w", {"layer2"})); });
+                 "shortcut",
+                 [&] { Backbone::get(network_options("resnet18", folder / "w", {"layer2"})); });
 }
 END_TEST
 
@@ -206,9 +188,10 @@ END_TEST
 START_TEST(an_unknown_network_is_refused_with_the_known_ones) {
   const TemporaryFolder folder;
   write_safetensors(folder / "w", {}, small());
-  assert_refused(ErrorCode::InvalidArgument,
-                 {"resnet19", "builtin, resnet18, resnet50, wide_resnet50_2"}, "network",
-                 [&] { Backbone::get(options("resnet19", folder / "w")); });
+  assert_refused(
+      ErrorCode::InvalidArgument,
+      {"resnet19", "builtin, resnet18, resnet50, wide_resnet50_2, mobilenet_v2, torchscript"},
+      "network", [&] { Backbone::get(network_options("resnet19", folder / "w")); });
 }
 END_TEST
 
@@ -219,7 +202,7 @@ START_TEST(the_same_options_give_the_network_that_is_there) {
   std::filesystem::create_directory_symlink(folder / "", folder / "link");
   ck_assert_ptr_eq(load_small(folder / "w").get(), net.get());
   ck_assert_ptr_eq(load_small(folder / "link" / "w").get(), net.get());
-  BackboneOptions other = options("resnet18", folder / "w", {"layer1"});
+  BackboneOptions other = network_options("resnet18", folder / "w", {"layer1"});
   other.precision = Precision::Bf16;
   ck_assert_ptr_ne(Backbone::get(other).get(), net.get());
 }
