@@ -4,23 +4,17 @@
 namespace gstpatchcore {
 
 Alarm::Change Alarm::update(const Sample& sample, guint frames) {
-  const bool speaks = on_ ? sample.below : sample.anomalous;
   if (sample.anomalous) {
-    if (!on_ && in_a_row_ == 0) first_ = peak_ = sample;
+    if (!rule_.on() && rule_.in_a_row() == 0) first_ = peak_ = sample;
     if (sample.value > peak_.value) peak_ = sample;
     last_ = sample;
   }
-  in_a_row_ = speaks ? in_a_row_ + 1 : 0;
-  if (in_a_row_ < frames) return Change::None;
-  in_a_row_ = 0;
-  on_ = !on_;
-  return on_ ? Change::Start : Change::Stop;
+  return rule_.update(sample.anomalous, sample.below, frames);
 }
 
 Alarm::Change Alarm::end() {
-  in_a_row_ = 0;
-  const bool was_on = on_;
-  on_ = false;
+  const bool was_on = rule_.on();
+  rule_.reset();
   return was_on ? Change::Stop : Change::None;
 }
 

@@ -3,6 +3,7 @@
 
 #include <gst/gst.h>
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,10 @@ struct Config {
   gdouble coreset_ratio = 0.1;
   guint max_bank_size = 20000;
   guint64 seed = 0;
+  std::map<std::string, std::string> settings;  ///< by their names; empty: the preset's
+  gdouble false_alarm_rate = 0.01;
+  gdouble alarms_per_hour = 0;  ///< 0: by the rate
+  guint folds = 3;
   guint64 history_bytes = 64 << 20;
 
   guint queue_length() const { return max_queued ? max_queued : 2 * batch_size; }

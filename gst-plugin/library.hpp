@@ -23,6 +23,7 @@
   F(patchcore_fit_unref)               \
   F(patchcore_fit_get_preprocess)      \
   F(patchcore_fit_get_frames)          \
+  F(patchcore_fit_set_video)           \
   F(patchcore_fit_build)               \
   F(patchcore_detector_new)            \
   F(patchcore_detector_unref)          \

@@ -78,6 +78,14 @@ Fit Model::make_fit(const Bank& like, GError** error) const {
   options.coreset_ratio = config_.coreset_ratio;
   options.max_bank_size = config_.max_bank_size;
   options.seed = config_.seed;
+  options.false_alarm_rate = config_.false_alarm_rate;
+  options.alarms_per_hour = config_.alarms_per_hour;
+  options.folds = config_.folds;
+  std::vector<const gchar*> settings;
+  for (const auto& [name, value] : config_.settings)
+    settings.insert(settings.end(), {name.c_str(), value.c_str()});
+  settings.push_back(nullptr);
+  options.settings = settings.data();
   options.like = like.get();
   return Fit(library().patchcore_fit_new(backbone_.get(), &options, error));
 }

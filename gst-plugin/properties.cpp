@@ -78,6 +78,21 @@ std::vector<Property> bank_properties() {
       number<&Config::max_bank_size>("max-bank-size", "Max bank size",
                                      "Rows of the bank at most (0 = no limit)", 0, G_MAXINT,
                                      kReady),
+      number<&Config::false_alarm_rate>("false-alarm-rate", "False alarm rate",
+                                        "Share of normal frames that may be at or above the "
+                                        "threshold that a fit finds",
+                                        1e-6, 0.5, kReady),
+      number<&Config::alarms_per_hour>("alarms-per-hour", "Alarms per hour",
+                                       "Of a fit: alarms an hour that normal frames may raise, "
+                                       "instead of a rate (0 = by the rate)",
+                                       0, 3600, kReady),
+      number<&Config::folds>("folds", "Folds",
+                             "Parts that the frames of a fit are split into to find the threshold",
+                             2, 1000, kReady),
+      structure<&Config::settings>("settings", "Settings",
+                                   "Of a fit: other values than the preset's, by the names of "
+                                   "docs/presets.md",
+                                   kReady),
       number<&Config::seed>("seed", "Seed", "Of the fit's random choices", 0, G_MAXUINT64, kReady),
       number<&Config::history_bytes>("history-bytes", "History bytes",
                                      "Of patches above the threshold that are kept for add-normal "

@@ -36,6 +36,15 @@ void put(GValue* value, const std::vector<std::string>& content) {
   }
 }
 
+/// No entries: no structure.
+void put(GValue* value, const std::map<std::string, std::string>& content) {
+  if (content.empty()) return;
+  GstStructure* fields = gst_structure_new_empty("settings");
+  for (const auto& [name, text] : content)
+    gst_structure_set(fields, name.c_str(), G_TYPE_STRING, text.c_str(), nullptr);
+  g_value_take_boxed(value, fields);
+}
+
 void take(const GValue* value, bool& content) { content = g_value_get_boolean(value); }
 void take(const GValue* value, guint& content) { content = g_value_get_uint(value); }
 void take(const GValue* value, guint64& content) { content = g_value_get_uint64(value); }
@@ -50,6 +59,18 @@ void take(const GValue* value, std::vector<std::string>& content) {
   content.clear();
   for (guint i = 0; i < gst_value_array_get_size(value); ++i)
     content.push_back(text_of(gst_value_array_get_value(value, i)));
+}
+
+void take(const GValue* value, std::map<std::string, std::string>& content) {
+  content.clear();
+  const auto* fields = static_cast<const GstStructure*>(g_value_get_boxed(value));
+  for (gint i = 0; fields && i < gst_structure_n_fields(fields); ++i) {
+    const gchar* name = gst_structure_nth_field_name(fields, static_cast<guint>(i));
+    const GValue* field = gst_structure_get_value(fields, name);
+    g_autofree gchar* text =
+        G_VALUE_HOLDS_STRING(field) ? g_value_dup_string(field) : gst_value_serialize(field);
+    content[name] = text ? text : "";
+  }
 }
 
 gint value_of(const GEnumValue* values, const std::string& nick) {

@@ -3,6 +3,7 @@
 
 #include <gst/gst.h>
 
+#include <map>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -31,12 +32,14 @@ void put(GValue* value, guint64 content);
 void put(GValue* value, gdouble content);
 void put(GValue* value, const std::string& content);  ///< empty: NULL; of an enum: its nick
 void put(GValue* value, const std::vector<std::string>& content);
+void put(GValue* value, const std::map<std::string, std::string>& content);
 void take(const GValue* value, bool& content);
 void take(const GValue* value, guint& content);
 void take(const GValue* value, guint64& content);
 void take(const GValue* value, gdouble& content);
 void take(const GValue* value, std::string& content);
 void take(const GValue* value, std::vector<std::string>& content);
+void take(const GValue* value, std::map<std::string, std::string>& content);
 template <typename Enum>
 requires std::is_enum_v<Enum>
 void put(GValue* value, Enum content) { g_value_set_enum(value, static_cast<gint>(content)); }
@@ -117,6 +120,12 @@ Property choice(const char* name, const char* nick, const char* blurb, const cha
     initial = value_of(values, default_of<Member>());
   return make_property<Member>(
       g_param_spec_enum(name, nick, blurb, enum_type(type, values), initial, flags));
+}
+
+/// A GstStructure with a field an entry; values of any type are kept as their text.
+template <auto Member>
+Property structure(const char* name, const char* nick, const char* blurb, GParamFlags flags) {
+  return make_property<Member>(g_param_spec_boxed(name, nick, blurb, GST_TYPE_STRUCTURE, flags));
 }
 
 template <auto Member>

@@ -115,7 +115,8 @@ bool Session::failed() const {
   return phase_ == Phase::Failed;
 }
 
-bool Session::admit(bool may_wait, Purpose* purpose) {
+bool Session::admit(const LiveConfig& live, GstClockTime running_time, bool may_wait,
+                    Purpose* purpose) {
   std::unique_lock lock(mutex_);
   if (may_wait && config_.mode == Mode::Auto)
     changed_.wait(lock, [&] { return flushing_ || !building(); });
@@ -124,6 +125,9 @@ bool Session::admit(bool may_wait, Purpose* purpose) {
     *purpose = {FrameState::Scored, scorer_, {}, nullptr};
   } else if (phase_ == Phase::Learning) {
     *purpose = {FrameState::Learning, nullptr, fit_, make_ticket()};
+    span_.add(running_time);
+    alarm_frames_ = live.alarm_frames;
+    alarm_hysteresis_ = live.alarm_hysteresis;
     if (learned_ + pending_ >= goal_) phase_ = Phase::Full;
   } else {
     *purpose = {building() ? FrameState::Building : FrameState::None, nullptr, {}, nullptr};
@@ -288,13 +292,21 @@ bool Session::save_built(const Bank& bank, const std::string& location, GError**
   return true;
 }
 
+/// What alarms an hour are counted with.
+bool Session::tell_video(GError** error) {
+  std::lock_guard lock(mutex_);
+  return library().patchcore_fit_set_video(fit_.get(), span_.seconds(learned_), alarm_frames_,
+                                           alarm_hysteresis_, error) != FALSE;
+}
+
 Bank Session::build_and_save(const std::string& location) {
-  const Library& lib = library();
   Progress progress(element_, "build", "building the bank");
   ErrorPtr error;
-  Bank bank(lib.patchcore_fit_build(
-      fit_.get(), [](gdouble f, gpointer p) { static_cast<Progress*>(p)->advance(f); }, &progress,
-      cancellable_, error.out()));
+  Bank bank;
+  if (tell_video(error.out()))
+    bank = Bank(library().patchcore_fit_build(
+        fit_.get(), [](gdouble f, gpointer p) { static_cast<Progress*>(p)->advance(f); }, &progress,
+        cancellable_, error.out()));
   if (bank && save_built(bank, location, error.out())) {
     progress.complete("bank built");
     return bank;

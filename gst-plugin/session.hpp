@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "framequeue.hpp"
+#include "framespan.hpp"
 #include "history.hpp"
 #include "model.hpp"
 #include "worker.hpp"
@@ -51,7 +52,7 @@ class Session : public std::enable_shared_from_this<Session> {
   /// Sink side, once a frame that is due: what is it for? While a bank is built, frames that
   /// `may_wait` do so that none of them goes unscored, the others pass. False: flushing, or
   /// failed().
-  bool admit(bool may_wait, Purpose* purpose);
+  bool admit(const LiveConfig& live, GstClockTime running_time, bool may_wait, Purpose* purpose);
   /// Is there a bank, so that a frame that isn't due can be shown with the last result?
   bool detecting() const;
   /// Fitting or building failed, and an error was posted: nothing is admitted any more.
@@ -102,6 +103,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void build_if_complete();
   bool build();
   Bank build_and_save(const std::string& location);
+  bool tell_video(GError** error);
   bool save_built(const Bank& bank, const std::string& location, GError** error);
   void use(std::shared_ptr<const Scorer> scorer, bool loaded);
   void tell_active_bank();
@@ -128,6 +130,9 @@ class Session : public std::enable_shared_from_this<Session> {
   guint64 goal_ = 0;                      ///< frames to learn
   guint64 told_ = 0;                      ///< of them that tell_learned() knows of
   guint64 told_percent_ = 0;              ///< that the bus was told last
+  FrameSpan span_;                        ///< of the frames to learn
+  guint alarm_frames_ = 1;                ///< of the last one of them
+  gdouble alarm_hysteresis_ = 0;          ///< the same
   bool replaces_ = false;                 ///< a file at bank_location_ is our own old bank
   bool fit_asked_ = false;                ///< by finish_fit(), which is to be told of the end
   Fit fit_;                               ///< until its bank is built

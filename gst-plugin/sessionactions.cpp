@@ -103,6 +103,7 @@ bool Session::learn_anew() {
     goal_ = config_.fit_frames;
     ++round_;  // frames that are still on their way belong to the fit that is gone
     pending_ = learned_ = told_ = told_percent_ = 0;
+    span_ = {};
     asked = std::exchange(fit_asked_, false);
     replaces_ = loaded_ != nullptr;
     change(Phase::Learning);

@@ -92,9 +92,17 @@ GstClockTime Stream::deadline() const {
 bool Stream::decide(const Frame& frame, Purpose* purpose) {
   // Packet loss must neither poison a bank nor raise an alarm.
   if (frame.corrupted) return true;
-  if (is_due(frame.live)) return session_->admit(/*may_wait=*/!realtime_, purpose);
+  if (is_due(frame.live))
+    return session_->admit(frame.live, running_time_of(frame), /*may_wait=*/!realtime_, purpose);
   if (session_->detecting()) purpose->state = FrameState::Stale;
   return true;
+}
+
+/// GST_CLOCK_TIME_NONE: not known.
+GstClockTime Stream::running_time_of(const Frame& frame) const {
+  if (input_segment_.format != GST_FORMAT_TIME) return GST_CLOCK_TIME_NONE;
+  return gst_segment_to_running_time(&input_segment_, GST_FORMAT_TIME,
+                                     GST_BUFFER_PTS(frame.buffer.get()));
 }
 
 bool Stream::is_due(const LiveConfig& live) {
@@ -136,9 +144,7 @@ void Stream::address(Job& job, const Frame& frame, const Purpose& purpose) {
   job.fit = purpose.fit;
   job.batch_size = session_->config().batch_size;
   job.deadline = frame.deadline;
-  if (input_segment_.format == GST_FORMAT_TIME)
-    job.running_time = gst_segment_to_running_time(&input_segment_, GST_FORMAT_TIME,
-                                                   GST_BUFFER_PTS(frame.buffer.get()));
+  job.running_time = running_time_of(frame);
   if (!purpose.scorer) return;
   job.detector = purpose.scorer->detector;
   const PatchcoreBankInfo& bank = purpose.scorer->info;

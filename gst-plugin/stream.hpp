@@ -63,6 +63,7 @@ class Stream {
   bool upstream_is_live();
   void find_out_realtime();
   GstClockTime deadline() const;
+  GstClockTime running_time_of(const Frame& frame) const;
   bool is_due(const LiveConfig& live);
   bool decide(const Frame& frame, Purpose* purpose);
   bool prepare(Frame& frame, const Purpose& purpose, GError** error);

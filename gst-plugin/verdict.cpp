@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "verdict.hpp"
 
-#include <algorithm>
+#include <alarm_rule.hpp>
 #include <cmath>
 #include <limits>
 #include <normalization.hpp>
@@ -29,9 +29,8 @@ gdouble Verdict::value(const PatchcoreResult& result) const {
 }
 
 gdouble Verdict::release(gdouble hysteresis) const {
-  const gdouble line =
-      scale_ == Scale::Raw ? threshold_ * (1 - hysteresis) : threshold_ - hysteresis;
-  return std::max(line, threshold_ / 2);  // at zero no score could end an alarm
+  const gdouble fall = scale_ == Scale::Raw ? threshold_ * hysteresis : hysteresis;
+  return patchcore::AlarmRule::release(threshold_, fall);
 }
 
 gdouble Verdict::raw_threshold() const {

@@ -12,6 +12,7 @@
 #include <new>
 
 #include "bank_extension.hpp"
+#include "confidence.hpp"
 #include "drawing.hpp"
 #include "inference.hpp"
 #include "patchcore.h"
@@ -116,6 +117,8 @@ pc::Settings fit_settings(const PatchcoreFitOptions& options) {
                        static_cast<int>(options.resize_height)};
     settings.crop = static_cast<int>(options.crop);
   }
+  for (const gchar* const* pair = options.settings; pair && pair[0]; pair += 2)
+    settings.set(pair[0], text(pair[1], ""));
   return settings;
 }
 
@@ -244,10 +247,24 @@ void patchcore_bank_unref(PatchcoreBank* bank) { unref(bank); }
 
 void patchcore_bank_get_info(PatchcoreBank* bank, PatchcoreBankInfo* info) {
   const pc::MemoryBank& b = *bank->object;
-  *info = {static_cast<guint64>(b.size()), static_cast<guint64>(b.width()),
-           static_cast<guint64>(b.frames), b.calibration.valid(),
-           b.calibration.threshold,        b.calibration.median,
-           b.calibration.pixel_threshold,  b.calibration.pixel_median};
+  const pc::Calibration& c = b.calibration;
+  *info = {};
+  info->rows = static_cast<guint64>(b.size());
+  info->width = static_cast<guint64>(b.width());
+  info->frames = static_cast<guint64>(b.frames);
+  info->calibrated = c.valid();
+  if (!c.valid()) return;
+  info->threshold = c.threshold;
+  info->median = c.median;
+  info->pixel_threshold = c.pixel_threshold;
+  info->pixel_median = c.pixel_median;
+  info->calibration_frames = c.scores.size();
+  info->false_alarms = static_cast<guint64>(c.false_alarms());
+  info->false_alarm_bound = pc::rate_bound(c.false_alarms(), static_cast<int64_t>(c.scores.size()));
+  if (c.hours <= 0) return;
+  info->calibration_hours = c.hours;
+  info->calibration_alarms = static_cast<guint64>(c.alarms);
+  info->alarms_per_hour_bound = pc::count_bound(c.alarms) / c.hours;
 }
 
 PatchcoreBank* patchcore_bank_extend(PatchcoreBank* bank, GBytes* const* patches,
@@ -302,6 +319,9 @@ PatchcoreFit* patchcore_fit_new(PatchcoreBackbone* backbone, const PatchcoreFitO
     if (options->coreset_ratio != 0) o.coreset_ratio = options->coreset_ratio;
     o.max_bank_size = options->max_bank_size;
     o.seed = options->seed;
+    if (options->false_alarm_rate != 0) o.false_alarms.rate = options->false_alarm_rate;
+    o.false_alarms.per_hour = options->alarms_per_hour;
+    if (options->folds != 0) o.folds = static_cast<int>(std::min(options->folds, 1u << 20));
     return new PatchcoreFit(std::make_shared<pc::Fit>(backbone->object, fit_settings(*options), o));
   });
 }
@@ -313,6 +333,14 @@ const PatchcorePreprocess* patchcore_fit_get_preprocess(PatchcoreFit* fit) {
 }
 guint64 patchcore_fit_get_frames(PatchcoreFit* fit) {
   return static_cast<guint64>(fit->object->frames());
+}
+
+gboolean patchcore_fit_set_video(PatchcoreFit* fit, gdouble seconds, guint alarm_frames,
+                                 gdouble alarm_hysteresis, GError** error) {
+  return guarded(error, [&] {
+    fit->object->set_video({seconds, alarm_frames, alarm_hysteresis});
+    return TRUE;
+  });
 }
 
 PatchcoreBank* patchcore_fit_build(PatchcoreFit* fit, PatchcoreProgressFunc progress,

@@ -68,20 +68,19 @@ std::vector<Result> Detector::score(const Embedding& embedding, Size input,
   std::vector<Result> results;
   for (int64_t i = 0; i < embedding.images; ++i) {
     const at::Tensor rows = embedding.image(i);
-    const Neighbours nearest = search_.search(rows, 1);
-    const ImageScore image = score_image(settings(), nearest, rows, search_, own_neighbours_);
-
-    at::Tensor values = nearest.distances.select(1, 0);
-    if (settings().distance == Distance::SquaredL2) values = values.square();
+    const Neighbours nearest = search_.search(rows, patch_values_need(settings(), bank_->size()));
+    const at::Tensor values = patch_values(settings(), nearest);
+    const at::Tensor grid = values.reshape({embedding.height, embedding.width});
     Result result;
+    result.map = anomaly_map(settings(), grid, input).cpu().contiguous();
+    const ImageScore image =
+        score_image(settings(), nearest, values, rows, result.map, search_, own_neighbours_);
     result.score = image.score;
     result.normalized_score = bank_->calibration.normalise(image.score);
     result.peak_x = (static_cast<double>(image.patch % embedding.width) + 0.5) /
                     static_cast<double>(embedding.width);
     result.peak_y = (static_cast<double>(image.patch / embedding.width) + 0.5) /
                     static_cast<double>(embedding.height);
-    const at::Tensor grid = values.reshape({embedding.height, embedding.width});
-    result.map = anomaly_map(settings(), grid, input).cpu().contiguous();
     result.map_peak = result.map.max().item<double>();
     if (keep_above) result.patches = kept(rows, values, *keep_above).cpu();
     results.push_back(std::move(result));

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <sstream>
 
 #include "coreset.hpp"
 #include "detector.hpp"
@@ -20,8 +21,11 @@ void check(const FitOptions& options) {
     throw Error(ErrorCode::InvalidArgument, "The coreset ratio must be above 0 and at most 1.");
   if (options.bank_size < 0 || options.max_bank_size < 0)
     throw Error(ErrorCode::InvalidArgument, "A bank can't have a negative size.");
-  if (!(options.false_alarm_rate >= 0 && options.false_alarm_rate < 1))
+  const FalseAlarms& wanted = options.false_alarms;
+  if (!(wanted.rate >= 0 && wanted.rate < 1))
     throw Error(ErrorCode::InvalidArgument, "The false alarm rate must be from 0 to below 1.");
+  if (!(wanted.per_hour >= 0 && std::isfinite(wanted.per_hour)))
+    throw Error(ErrorCode::InvalidArgument, "There can't be a negative number of alarms an hour.");
 }
 
 }  // namespace
@@ -39,9 +43,11 @@ Fit::Fit(std::shared_ptr<const Backbone> backbone, Settings settings, FitOptions
 
 void Fit::add(const Embedding& embedding, Size input) {
   std::lock_guard lock(mutex_);
-  for (int64_t i = 0; i < embedding.images; ++i) {
+  const int64_t length = views() * embedding.patches();
+  for (int64_t first = 0; first < embedding.rows.size(0); first += length) {
     // A copy of its own: a slice would keep the whole batch alive.
-    const at::Tensor rows = embedding.image(i).to(at::kCPU, at::kFloat, false, /*copy=*/true);
+    const at::Tensor rows = embedding.rows.slice(0, first, first + length)
+                                .to(at::kCPU, at::kFloat, false, /*copy=*/true);
     frames_.push_back({rows, embedding.height, embedding.width, input});
   }
 }
@@ -51,17 +57,29 @@ int64_t Fit::frames() const {
   return static_cast<int64_t>(frames_.size());
 }
 
+void Fit::set_video(const Video& video) {
+  if (!(video.seconds >= 0 && std::isfinite(video.seconds)) || video.alarm_frames < 1 ||
+      !(video.alarm_hysteresis >= 0 && video.alarm_hysteresis <= 1))
+    throw Error(ErrorCode::InvalidArgument,
+                "A video lasts 0 seconds or more, an alarm takes a frame at least, and its "
+                "hysteresis is 0 to 1.");
+  std::lock_guard lock(mutex_);
+  video_ = video;
+}
+
 MemoryBank Fit::build(const Monitor& monitor) const {
   std::vector<Frame> frames;
+  Video video;
   {
     std::lock_guard lock(mutex_);
     frames = frames_;  // tensors are shared, not copied
+    video = video_;
   }
   if (frames.empty())
     throw Error(ErrorCode::InvalidArgument, "There is no frame to make a bank of.");
   const bool calibrated = options_.folds > 1 && frames.size() > 1;
   MemoryBank bank = build_from(frames, 1, monitor.part(0, calibrated ? kCoresetShare : 1));
-  if (calibrated) bank.calibration = calibrate(frames, monitor.part(kCoresetShare, 1));
+  if (calibrated) bank.calibration = calibrate(frames, video, monitor.part(kCoresetShare, 1));
   bank.id = bank.identify(monitor);
   return bank;
 }
@@ -106,33 +124,47 @@ MemoryBank Fit::build_from(const std::vector<Frame>& frames, double share,
 }
 
 /// Folds are contiguous, since a video's neighbouring frames are nearly copies of each other.
-Calibration Fit::calibrate(const std::vector<Frame>& frames, const Monitor& monitor) const {
-  const auto total = static_cast<int64_t>(frames.size());
-  const int64_t folds = std::min<int64_t>(options_.folds, total);
-  std::vector<float> scores, map_peaks;
+Calibration Fit::calibrate(const std::vector<Frame>& frames, const Video& video,
+                           const Monitor& monitor) const {
+  const int64_t folds = std::min<int64_t>(options_.folds, static_cast<int64_t>(frames.size()));
+  std::vector<HeldOut> scored;
   for (int64_t fold = 0; fold < folds; ++fold) {
-    const auto first = frames.begin() + total * fold / folds;
-    const auto last = frames.begin() + total * (fold + 1) / folds;
-    std::vector<Frame> seen(frames.begin(), first);
-    seen.insert(seen.end(), last, frames.end());
-
-    const double share = static_cast<double>(seen.size()) / static_cast<double>(total);
     const Monitor part = monitor.part(static_cast<double>(fold) / static_cast<double>(folds),
                                       static_cast<double>(fold + 1) / static_cast<double>(folds));
-    const Detector detector(backbone_, std::make_shared<MemoryBank>(build_from(seen, share, part)));
-    for (auto frame = first; frame != last; ++frame) {
-      monitor.check();
-      const Embedding one{frame->rows.to(backbone_->device()), 1, frame->height, frame->width};
-      const Result result = detector.score(one, frame->input).front();
-      scores.push_back(static_cast<float>(result.score));
-      map_peaks.push_back(static_cast<float>(result.map_peak));
-    }
+    const auto held_out = score_fold(frames, fold, folds, part);
+    scored.insert(scored.end(), held_out.begin(), held_out.end());
   }
-  Calibration calibration =
-      Calibration::from_scores(std::move(scores), std::move(map_peaks), options_.false_alarm_rate);
-  calibration.method = std::to_string(folds) + " folds, false alarm rate " +
-                       std::to_string(options_.false_alarm_rate);
+  auto calibration = Calibration::from_frames(scored, options_.false_alarms, video, monitor);
+  std::ostringstream method;
+  method << folds << " folds, ";
+  if (options_.false_alarms.per_hour > 0)
+    method << options_.false_alarms.per_hour << " alarms an hour";
+  else
+    method << "false alarm rate " << options_.false_alarms.rate;
+  calibration.method = method.str();
   return calibration;
+}
+
+/// What one fold's frames score with a bank of the others.
+std::vector<HeldOut> Fit::score_fold(const std::vector<Frame>& frames, int64_t fold, int64_t folds,
+                                     const Monitor& monitor) const {
+  const auto total = static_cast<int64_t>(frames.size());
+  const auto first = frames.begin() + total * fold / folds;
+  const auto last = frames.begin() + total * (fold + 1) / folds;
+  std::vector<Frame> seen(frames.begin(), first);
+  seen.insert(seen.end(), last, frames.end());
+  const double share = static_cast<double>(seen.size()) / static_cast<double>(total);
+  const Detector detector(backbone_,
+                          std::make_shared<MemoryBank>(build_from(seen, share, monitor)));
+  std::vector<HeldOut> scored;
+  for (auto frame = first; frame != last; ++frame) {
+    monitor.check();
+    const at::Tensor rows = frame->rows.slice(0, 0, frame->height * frame->width);
+    const Embedding one{rows.to(backbone_->device()), 1, frame->height, frame->width};
+    const Result result = detector.score(one, frame->input).front();
+    scored.push_back({static_cast<float>(result.score), static_cast<float>(result.map_peak)});
+  }
+  return scored;
 }
 
 }  // namespace patchcore

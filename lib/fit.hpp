@@ -17,8 +17,8 @@ struct FitOptions {
   int64_t max_bank_size = 0;   ///< rows at most; 0: no limit
   int64_t bank_size = 0;       ///< rows exactly, instead of a ratio; 0: by ratio
   uint64_t seed = 0;
-  int folds = 3;                   ///< of the calibration; 0: none
-  double false_alarm_rate = 0.01;  ///< normal frames at or above the threshold
+  int folds = 3;  ///< of the calibration; 0: none
+  FalseAlarms false_alarms = {};
 };
 
 /// Gathers normal frames and makes a bank of them. add() and build() may be called from different
@@ -32,17 +32,26 @@ class Fit {
   const Settings& settings() const { return settings_; }
   const Preprocess& preprocess() const { return preprocess_; }
 
-  /// Keeps the frames' patches, in host memory. input: what the backbone saw.
+  /// Images that a frame is learnt as: itself, and a copy for each of settings().augmentation.
+  int64_t views() const { return 1 + static_cast<int64_t>(settings_.augmentation.size()); }
+  uint64_t seed() const { return options_.seed; }
+
+  /// Keeps the frames' patches, in host memory. Each views() images of the embedding are one frame,
+  /// itself first. input: what the backbone saw.
   void add(const Embedding& embedding, Size input);
   int64_t frames() const;
 
+  /// How long the frames so far last, and what alarms are counted with; may change with each build.
+  void set_video(const Video& video);
+
   /// Coreset, neighbours, calibration. May be called again after more frames. Throws
-  /// Error(InvalidArgument) when there is no frame, Error(Cancelled).
+  /// Error(InvalidArgument) when there is no frame, and where alarms an hour are asked for and the
+  /// video's length is not known; Error(Cancelled).
   MemoryBank build(const Monitor& monitor = {}) const;
 
  private:
   struct Frame {
-    at::Tensor rows;  ///< P x D
+    at::Tensor rows;  ///< views * P x D
     int64_t height, width;
     Size input;
   };
@@ -50,7 +59,10 @@ class Fit {
   /// share: of all gathered frames, which a limit on the bank's size is divided by.
   MemoryBank build_from(const std::vector<Frame>& frames, double share,
                         const Monitor& monitor) const;
-  Calibration calibrate(const std::vector<Frame>& frames, const Monitor& monitor) const;
+  Calibration calibrate(const std::vector<Frame>& frames, const Video& video,
+                        const Monitor& monitor) const;
+  std::vector<HeldOut> score_fold(const std::vector<Frame>& frames, int64_t fold, int64_t folds,
+                                  const Monitor& monitor) const;
   int64_t bank_rows(int64_t patches, double share) const;
 
   std::shared_ptr<const Backbone> backbone_;
@@ -59,6 +71,7 @@ class Fit {
   Preprocess preprocess_;
   mutable std::mutex mutex_;
   std::vector<Frame> frames_;
+  Video video_;
 };
 
 }  // namespace patchcore

@@ -5,46 +5,76 @@
 #include <c10/core/InferenceMode.h>
 
 #include <cstring>
+#include <map>
 
+#include "augmentation.hpp"
 #include "parallel.hpp"
 
 namespace patchcore {
 namespace {
 
-at::Tensor gather(Size input, std::span<const Request> requests) {
-  const int64_t n = static_cast<int64_t>(requests.size());
-  const at::Tensor rgb = at::empty({n, input.height, input.width, 3}, at::kByte);
-  const size_t bytes = rgb.nbytes() / requests.size();
-  auto* out = rgb.data_ptr<uint8_t>();
-  for (const Request& request : requests) {
-    std::memcpy(out, request.rgb, bytes);
-    out += bytes;
-  }
-  return rgb;
-}
-
 const Settings& settings_of(const Request& request) {
   return request.detector ? request.detector->settings() : request.fit->settings();
 }
 
-/// One image's feature maps out of a batch's, sharing memory.
-std::vector<at::Tensor> slice(const std::vector<at::Tensor>& features, int64_t index) {
+/// A request, and where its frame stands in its fit.
+struct Job {
+  Request& request;
+  int64_t frame;
+
+  int64_t views() const { return request.fit ? request.fit->views() : 1; }
+};
+
+std::vector<Job> number(std::span<Request> requests) {
+  std::map<const Fit*, int64_t> next;
+  std::vector<Job> jobs;
+  for (Request& r : requests) {
+    if (r.fit) next.try_emplace(r.fit, r.fit->frames());
+    jobs.push_back({r, r.fit ? next[r.fit]++ : 0});
+  }
+  return jobs;
+}
+
+/// Each frame, and behind it the copies that its fit learns too.
+at::Tensor gather(Size input, std::span<const Job> jobs) {
+  int64_t images = 0;
+  for (const Job& job : jobs) images += job.views();
+  const at::Tensor rgb = at::empty({images, input.height, input.width, 3}, at::kByte);
+  const size_t bytes = rgb.nbytes() / static_cast<size_t>(images);
+  auto* out = rgb.data_ptr<uint8_t>();
+  for (const Job& job : jobs) {
+    std::memcpy(out, job.request.rgb, bytes);
+    out += bytes;
+    if (!job.request.fit) continue;
+    for (const Augmentation kind : job.request.fit->settings().augmentation) {
+      augment(kind, job.request.rgb, input, job.request.fit->seed(), job.frame, out);
+      out += bytes;
+    }
+  }
+  return rgb;
+}
+
+/// Some images' feature maps out of a batch's, sharing memory.
+std::vector<at::Tensor> slice(const std::vector<at::Tensor>& features, int64_t first,
+                              int64_t count) {
   std::vector<at::Tensor> parts;
-  for (const auto& map : features) parts.push_back(map.slice(0, index, index + 1));
+  for (const auto& map : features) parts.push_back(map.slice(0, first, first + count));
   return parts;
 }
 
 /// Scores those that have a detector, and returns each one's patches.
 std::vector<Embedding> embed_and_score(const Backbone& backbone, Size input,
-                                       std::span<Request> requests) {
-  const at::Tensor rgb = gather(input, requests).to(backbone.device());
+                                       std::span<const Job> jobs) {
+  const at::Tensor rgb = gather(input, jobs).to(backbone.device());
   const auto features = backbone.features(Preprocess::normalise(rgb));
   std::vector<Embedding> embeddings;
-  for (size_t i = 0; i < requests.size(); ++i) {
-    Request& r = requests[i];
-    embeddings.push_back(PatchEmbedding(settings_of(r))(slice(features, static_cast<int64_t>(i))));
+  int64_t image = 0;
+  for (const Job& job : jobs) {
+    Request& r = job.request;
+    embeddings.push_back(PatchEmbedding(settings_of(r))(slice(features, image, job.views())));
+    image += job.views();
     if (r.detector)
-      r.result = std::move(r.detector->score(embeddings[i], input, r.keep_above).front());
+      r.result = std::move(r.detector->score(embeddings.back(), input, r.keep_above).front());
   }
   return embeddings;
 }
@@ -54,13 +84,15 @@ std::vector<Embedding> embed_and_score(const Backbone& backbone, Size input,
 void infer(const Backbone& backbone, Size input, std::span<Request> requests) {
   if (requests.empty()) return;
   const c10::InferenceMode no_gradients;
+  const std::vector<Job> jobs = number(requests);
   std::vector<Embedding> embeddings(requests.size());
   if (backbone.device().is_cpu() && occupies_threads(requests.size())) {
     for_each(requests.size(), [&](size_t i) {
-      embeddings[i] = std::move(embed_and_score(backbone, input, requests.subspan(i, 1)).front());
+      embeddings[i] =
+          std::move(embed_and_score(backbone, input, std::span(jobs).subspan(i, 1)).front());
     });
   } else {
-    embeddings = embed_and_score(backbone, input, requests);
+    embeddings = embed_and_score(backbone, input, jobs);
   }
   // Last, so that a failed batch has added nothing and can be tried again.
   for (size_t i = 0; i < requests.size(); ++i)

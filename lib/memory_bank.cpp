@@ -151,6 +151,11 @@ class Loader {
     c.median = finite("median");
     c.pixel_median = finite("pixel_median");
     c.method = text("threshold_method");
+    if (file_.metadata().contains("calibration_hours")) {
+      c.hours = finite("calibration_hours");
+      c.alarms = number<int64_t>("calibration_alarms");
+      if (c.hours <= 0 || c.alarms < 0) refuse(path_, "its calibration's alarms make no sense.");
+    }
     return c;
   }
 
@@ -209,6 +214,10 @@ void MemoryBank::save(const std::filesystem::path& path, const Monitor& monitor)
     metadata["median"] = digits(calibration.median);
     metadata["pixel_median"] = digits(calibration.pixel_median);
     metadata["threshold_method"] = calibration.method;
+    if (calibration.hours > 0) {
+      metadata["calibration_hours"] = digits(calibration.hours);
+      metadata["calibration_alarms"] = std::to_string(calibration.alarms);
+    }
     tensors["calibration_scores"] = floats(calibration.scores);
     tensors["calibration_map_peaks"] = floats(calibration.map_peaks);
   }

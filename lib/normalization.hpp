@@ -16,7 +16,7 @@ class Normalization {
   Normalization(double threshold, double median)
       : threshold_(threshold), unit_(threshold - median) {
     // Normal frames that all score the same leave no unit; the threshold itself is one then.
-    // It is only just above their score, see Calibration::from_scores().
+    // It is only just above their score, see Calibration::from_frames().
     if (!(unit_ > 1e-6 * std::abs(threshold)))
       unit_ = std::max(std::abs(threshold), std::numeric_limits<double>::min());
   }

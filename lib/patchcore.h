@@ -101,6 +101,16 @@ typedef struct {
   gdouble median;          /* of normal frames' scores */
   gdouble pixel_threshold; /* of the map */
   gdouble pixel_median;    /* of the largest map value of normal frames */
+  /* Normal frames that the threshold was found with, those of them at or above it, and the share
+   * that such frames don't exceed with a confidence of 95 %. */
+  guint64 calibration_frames;
+  guint64 false_alarms;
+  gdouble false_alarm_bound;
+  /* The same of alarms: hours that the frames last (0: unknown, the others are 0 too), alarms in
+   * them, and those an hour that aren't exceeded. */
+  gdouble calibration_hours;
+  guint64 calibration_alarms;
+  gdouble alarms_per_hour_bound;
 } PatchcoreBankInfo;
 
 /* Loads a bank, or hands out the one that the process already has of the same unchanged file.
@@ -187,7 +197,13 @@ typedef struct {
   gdouble coreset_ratio; /* bank rows a training patch; default 0.1 */
   guint max_bank_size;   /* rows; default no limit */
   guint64 seed;
-  PatchcoreBank* like; /* preset, sizes and all else that decides a score, save the network and its
+  gdouble false_alarm_rate; /* normal frames that may be at or above the threshold; default 0.01 */
+  gdouble alarms_per_hour;  /* instead of a rate; needs patchcore_fit_set_video(). Default: by rate */
+  guint folds;              /* parts that the frames are split into to find it; default 3 */
+  /* NULL-terminated pairs of a setting's name and its value, as docs/presets.md has them, such as
+   * "patch_size", "5": instead of the preset's. NULL: none */
+  const gchar* const* settings;
+  PatchcoreBank* like; /* preset, settings, sizes and all else that decides a score, save the network and its
                         * layers, are this bank's instead, which is only read during the call */
 } PatchcoreFitOptions;
 
@@ -201,6 +217,12 @@ PATCHCORE_API void patchcore_fit_unref(PatchcoreFit* fit);
 /* Owned by the fit. */
 PATCHCORE_API const PatchcorePreprocess* patchcore_fit_get_preprocess(PatchcoreFit* fit);
 PATCHCORE_API guint64 patchcore_fit_get_frames(PatchcoreFit* fit);
+/* How alarms an hour are counted in the next build: the seconds that the frames so far last, frames
+ * in a row that start an alarm and stop it, and how far below the threshold the latter are, of the
+ * normalized score. */
+PATCHCORE_API gboolean patchcore_fit_set_video(PatchcoreFit* fit, gdouble seconds,
+                                               guint alarm_frames, gdouble alarm_hysteresis,
+                                               GError** error);
 /* Coreset, neighbours and calibration of the frames so far. Cancelled within 200 ms. */
 PATCHCORE_API PatchcoreBank* patchcore_fit_build(PatchcoreFit* fit, PatchcoreProgressFunc progress,
                                                  gpointer user_data, GCancellable* cancellable,

@@ -50,10 +50,13 @@ at::Tensor blurred(const at::Tensor& map, double sigma, Border border) {
 
 }  // namespace
 
-double reweighted_score(const at::Tensor& distances) {
+double reweighting(const at::Tensor& distances) {
   const at::Tensor d = distances.to(at::kDouble).cpu();
-  const double nearest = d[0].item<double>();
-  return d.size(0) == 1 ? nearest : one_minus_share(nearest, d) * nearest;
+  return d.size(0) == 1 ? 1 : one_minus_share(d[0].item<double>(), d);
+}
+
+double reweighted_score(const at::Tensor& distances) {
+  return reweighting(distances) * distances[0].to(at::kDouble).item<double>();
 }
 
 double article_score(const at::Tensor& distances) {
@@ -62,25 +65,43 @@ double article_score(const at::Tensor& distances) {
   return d.size(0) == 1 ? nearest : one_minus_share(d.max().item<double>(), d) * nearest;
 }
 
-ImageScore score_image(const Settings& settings, const Neighbours& nearest, const at::Tensor& rows,
+int64_t patch_values_need(const Settings& settings, int64_t bank_rows) {
+  return std::min<int64_t>(settings.patch_neighbours, bank_rows);
+}
+
+at::Tensor patch_values(const Settings& settings, const Neighbours& nearest) {
+  const at::Tensor& d = nearest.distances;
+  const at::Tensor values = settings.distance == Distance::SquaredL2 ? d.square() : d;
+  return values.size(1) == 1 ? values.select(1, 0) : values.mean(1);
+}
+
+ImageScore score_image(const Settings& settings, const Neighbours& nearest,
+                       const at::Tensor& values, const at::Tensor& rows, const at::Tensor& map,
                        const NearestNeighbour& search, const at::Tensor& own_neighbours) {
-  const int64_t patch = nearest.distances.select(1, 0).argmax().item<int64_t>();
-  const at::Tensor worst = rows[patch];
-  const int64_t closest = nearest.rows[patch][0].item<int64_t>();
+  const int64_t patch = values.argmax().item<int64_t>();
+  const double value = values[patch].item<double>();
   switch (settings.image_scoring) {
     case ImageScoring::Reweighted: {
+      const int64_t closest = nearest.rows[patch][0].item<int64_t>();
       const at::Tensor members = search.bank().index_select(0, own_neighbours[closest]);
-      return {reweighted_score(distances_to(worst, members)), patch};
+      const at::Tensor distances = distances_to(rows[patch], members);
+      const bool plain = settings.distance == Distance::L2 && nearest.distances.size(1) == 1;
+      return {plain ? reweighted_score(distances) : reweighting(distances) * value, patch};
     }
     case ImageScoring::Article: {
       const int64_t k = std::min<int64_t>(settings.neighbours, search.size());
-      const at::Tensor own = search.search(worst.unsqueeze(0), k).rows[0];
-      return {article_score(distances_to(worst, search.bank().index_select(0, own))), patch};
+      const at::Tensor own = search.search(rows[patch].unsqueeze(0), k).rows[0];
+      const at::Tensor members = search.bank().index_select(0, own);
+      return {article_score(distances_to(rows[patch], members)), patch};
     }
+    case ImageScoring::TopMean: {
+      const int64_t count = std::min<int64_t>(settings.top_patches, values.size(0));
+      return {std::get<0>(values.topk(count)).mean(at::kDouble).item<double>(), patch};
+    }
+    case ImageScoring::MapMaximum: return {map.max().item<double>(), patch};
     case ImageScoring::Maximum: break;
   }
-  const double d = nearest.distances[patch][0].item<double>();
-  return {settings.distance == Distance::SquaredL2 ? d * d : d, patch};
+  return {value, patch};
 }
 
 at::Tensor anomaly_map(const Settings& settings, const at::Tensor& patches, Size input) {

@@ -12,7 +12,7 @@ namespace patchcore {
 /// An image's score and the patch that decided it.
 struct ImageScore {
   double score = 0;
-  int64_t patch = 0;  ///< arg max of the patch distances, the first of equals
+  int64_t patch = 0;  ///< arg max of the patch values, the first of equals
 };
 
 /// Eq. 7: (1 - exp(d*) / sum exp(d)) * d*, with d* the distance to m* and d those to the members of
@@ -20,13 +20,24 @@ struct ImageScore {
 /// for a float. distances: b values, d* first; b = 1 gives d*.
 double reweighted_score(const at::Tensor& distances);
 
+/// What Eq. 7 multiplies the patch's value by; 1 with b = 1.
+double reweighting(const at::Tensor& distances);
+
 /// The article's: -expm1(max d - logsumexp(d)) * min d, over the worst patch's own k distances.
 double article_score(const at::Tensor& distances);
 
+/// Each patch's value in the settings' distance: the mean over its nearest rows.
+/// nearest: as many neighbours a patch as patch_values_need() says. Returns P floats.
+at::Tensor patch_values(const Settings& settings, const Neighbours& nearest);
+
+/// Nearest rows that a patch's value is made of, in a bank of so many rows.
+int64_t patch_values_need(const Settings& settings, int64_t bank_rows);
+
 /// The score of one image.
-/// nearest: what the search found for the image's patches (k = 1); rows: the patches, P x D;
-/// own_neighbours: K x b, see NearestNeighbour::own_neighbours.
-ImageScore score_image(const Settings& settings, const Neighbours& nearest, const at::Tensor& rows,
+/// nearest, values: what patch_values() took and gave; rows: the patches, P x D; map: the image's
+/// anomaly map; own_neighbours: K x b, see NearestNeighbour::own_neighbours.
+ImageScore score_image(const Settings& settings, const Neighbours& nearest,
+                       const at::Tensor& values, const at::Tensor& rows, const at::Tensor& map,
                        const NearestNeighbour& search, const at::Tensor& own_neighbours);
 
 /// The anomaly map of one image: patch values brought to the input's size and blurred.

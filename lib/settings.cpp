@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "settings.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <utility>
@@ -55,7 +56,17 @@ const Nicks<Distance>& nicks(Distance) {
 const Nicks<ImageScoring>& nicks(ImageScoring) {
   static const auto& table = *new Nicks<ImageScoring>{{ImageScoring::Maximum, "maximum"},
                                                       {ImageScoring::Reweighted, "reweighted"},
-                                                      {ImageScoring::Article, "article"}};
+                                                      {ImageScoring::Article, "article"},
+                                                      {ImageScoring::TopMean, "top-mean"},
+                                                      {ImageScoring::MapMaximum, "map-maximum"}};
+  return table;
+}
+
+const Nicks<Augmentation>& nicks(Augmentation) {
+  static const auto& table = *new Nicks<Augmentation>{{Augmentation::FlipX, "flip-x"},
+                                                      {Augmentation::FlipY, "flip-y"},
+                                                      {Augmentation::Shift, "shift"},
+                                                      {Augmentation::Brightness, "brightness"}};
   return table;
 }
 
@@ -136,6 +147,12 @@ struct Writer {
   void operator()(const char* key, Enum v) {
     out[key] = nick_of(v);
   }
+  template <typename Enum>
+  void operator()(const char* key, const std::vector<Enum>& v) {
+    std::vector<std::string> names;
+    for (const Enum each : v) names.push_back(nick_of(each));
+    out[key] = join(names);
+  }
 };
 
 struct Reader {
@@ -176,6 +193,18 @@ struct Reader {
   void operator()(const char* key, Enum& v) {
     read(key, [&](const std::string& text) { v = parse_nick<Enum>(text); });
   }
+  template <typename Enum>
+  void operator()(const char* key, std::vector<Enum>& v) {
+    read(key, [&](const std::string& text) {
+      v.clear();
+      for (const std::string& name : split(text)) {
+        const Enum value = parse_nick<Enum>(name);
+        if (std::find(v.begin(), v.end(), value) != v.end())
+          throw Error(ErrorCode::InvalidArgument, name + " is there twice.");
+        v.push_back(value);
+      }
+    });
+  }
 };
 
 template <typename S, typename Visitor>
@@ -195,9 +224,24 @@ void visit(S& s, Visitor&& field) {
   field("distance", s.distance);
   field("image_scoring", s.image_scoring);
   field("num_neighbours", s.neighbours, 1, 1024);
+  field("patch_neighbours", s.patch_neighbours, 1, 1024);
+  field("top_patches", s.top_patches, 1, 1 << 20);
+  field("augmentation", s.augmentation);
   field("map_upsampling", s.map_upsampling);
   field("map_border", s.map_border);
   field("map_sigma", s.map_sigma, 0.0, 100.0);
+}
+
+/// Fields that came later than the format.
+constexpr std::array<const char*, 3> kLater{"patch_neighbours", "top_patches", "augmentation"};
+
+/// Fields that options of their own set.
+constexpr std::array<const char*, 5> kOwnOptions{"backbone", "layers", "preset", "resize", "crop"};
+
+std::map<std::string, std::string> all_entries(const Settings& settings) {
+  std::map<std::string, std::string> entries;
+  visit(settings, Writer{entries});
+  return entries;
 }
 
 /// What no single entry shows.
@@ -243,16 +287,40 @@ Settings Settings::from_preset(Preset preset) {
 }
 
 std::map<std::string, std::string> Settings::to_metadata() const {
-  std::map<std::string, std::string> metadata;
-  visit(*this, Writer{metadata});
+  auto metadata = all_entries(*this);
+  const auto defaults = all_entries({});
+  for (const char* key : kLater)
+    if (metadata[key] == defaults.at(key)) metadata.erase(key);
   return metadata;
 }
 
 Settings Settings::from_metadata(const std::map<std::string, std::string>& metadata) {
+  auto entries = metadata;
+  const auto defaults = all_entries({});
+  for (const char* key : kLater) entries.emplace(key, defaults.at(key));
   Settings settings;
-  visit(settings, Reader{metadata});
+  visit(settings, Reader{entries});
   check_together(settings);
   return settings;
+}
+
+void Settings::set(const std::string& name, const std::string& value) {
+  auto entries = all_entries(*this);
+  for (const char* key : kOwnOptions) entries.erase(key);
+  const auto entry = entries.find(name);
+  if (entry == entries.end()) {
+    std::string known;
+    for (const auto& [key, text] : entries) known += (known.empty() ? "" : ", ") + key;
+    throw Error(ErrorCode::InvalidArgument,
+                "\"" + name + "\" is not a setting that can be set; there are " + known + ".");
+  }
+  entry->second = value;
+  entries.merge(all_entries(*this));
+  try {
+    *this = from_metadata(entries);
+  } catch (const Error& error) {
+    throw Error(ErrorCode::InvalidArgument, error.what());
+  }
 }
 
 void Settings::check() const {

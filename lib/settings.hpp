@@ -34,10 +34,21 @@ enum class CoresetStart {
 
 enum class Distance { L2, SquaredL2 };
 
+/// How an image's score follows from its patches' values.
 enum class ImageScoring {
-  Maximum,     ///< the largest patch distance
-  Reweighted,  ///< Eq. 7 of the paper
+  Maximum,     ///< the largest value
+  Reweighted,  ///< Eq. 7 of the paper: the largest, times a weight
   Article,     ///< (1 - softmax at the largest) * the least of the worst patch's k distances
+  TopMean,     ///< the mean of the largest values
+  MapMaximum,  ///< the largest value of the anomaly map, which is averaged over neighbourhoods
+};
+
+/// What a fit also learns of each frame: a copy of it each.
+enum class Augmentation {
+  FlipX,       ///< mirrored, left to right
+  FlipY,       ///< upside down
+  Shift,       ///< moved by up to 4 % of its sides, what it left repeats the border
+  Brightness,  ///< times 0.8 to 1.2
 };
 
 /// How a border is continued when the map is blurred; d c b a | a b c d is Symmetric (scipy's
@@ -71,7 +82,11 @@ struct Settings {
 
   Distance distance = Distance::L2;
   ImageScoring image_scoring = ImageScoring::Reweighted;
-  int neighbours = 9;  ///< b of Eq. 7, or the article's k
+  int neighbours = 9;        ///< b of Eq. 7, or the article's k
+  int patch_neighbours = 1;  ///< a patch's value is the mean distance to so many nearest rows
+  int top_patches = 10;      ///< TopMean: values that are averaged
+
+  std::vector<Augmentation> augmentation;  ///< each once
 
   Interpolation map_upsampling = Interpolation::Nearest;
   Border map_border = Border::Reflect;
@@ -80,11 +95,16 @@ struct Settings {
   /// All of a preset's choices, with resnet18 as little as with any other backbone.
   static Settings from_preset(Preset preset);
 
-  /// As strings, for a bank's metadata, one entry a field.
+  /// As strings, for a bank's metadata, one entry a field. Fields that came later than the format
+  /// are left out where they have their default, so that older banks stay what they were.
   std::map<std::string, std::string> to_metadata() const;
 
   /// Throws Error(OpenRead) that names the entry when one is missing or out of its range.
   static Settings from_metadata(const std::map<std::string, std::string>& metadata);
+
+  /// Changes one field by its entry's name and text. Not those that name the network, the preset or
+  /// the size. Throws Error(InvalidArgument) that names the field, or those that there are.
+  void set(const std::string& name, const std::string& value);
 
   /// Throws Error(InvalidArgument) where a field is out of the range that a bank may hold.
   void check() const;

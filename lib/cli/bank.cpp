@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "commands.hpp"
+#include "confidence.hpp"
 #include "memory_bank.hpp"
 #include "nearest_neighbour.hpp"
 #include "options.hpp"
@@ -27,6 +28,20 @@ struct ImportCommand {
   std::string output;
 };
 
+/// How often normal frames raise an alarm, as far as it was seen.
+Json describe(const Calibration& calibration) {
+  const auto frames = static_cast<int64_t>(calibration.scores.size());
+  const auto known = [&](bool is, const auto& value) { return is ? Json(value) : Json(nullptr); };
+  const bool valid = calibration.valid(), timed = calibration.hours > 0;
+  return {
+      {"calibration_frames", known(valid, frames)},
+      {"false_alarms", known(valid, calibration.false_alarms())},
+      {"false_alarm_bound", known(valid, rate_bound(calibration.false_alarms(), frames))},
+      {"calibration_hours", known(timed, calibration.hours)},
+      {"calibration_alarms", known(timed, calibration.alarms)},
+      {"alarms_per_hour_bound", known(timed, count_bound(calibration.alarms) / calibration.hours)}};
+}
+
 Json describe(const std::string& file) {
   const MemoryBank bank = MemoryBank::load(file);
   const auto metadata = SafetensorsReader(file).metadata();
@@ -46,11 +61,12 @@ Json describe(const std::string& file) {
             {"threshold", calibrated(calibration.threshold)},
             {"pixel_threshold", calibrated(calibration.pixel_threshold)},
             {"median", calibrated(calibration.median)},
-            {"threshold_method", calibrated(calibration.method)},
-            {"weights_id", bank.weights_id},
-            {"weights_location", bank.weights_location},
-            {"precision", bank.precision},
-            {"seed", bank.seed}};
+            {"threshold_method", calibrated(calibration.method)}};
+  info.update(describe(calibration));
+  info.update(Json{{"weights_id", bank.weights_id},
+                   {"weights_location", bank.weights_location},
+                   {"precision", bank.precision},
+                   {"seed", bank.seed}});
   info["settings"] = bank.settings.to_metadata();
   return info;
 }
@@ -71,7 +87,7 @@ void print_text(const Json& object, size_t width) {
 }
 
 void run(const InfoCommand& command) {
-  constexpr size_t kColumn = 18;  // two more than the longest key
+  constexpr size_t kColumn = 23;  // two more than the longest key
   const Json info = describe(command.file);
   command.json ? print_indented(std::cout, info) : print_text(info, kColumn);
   finish_output();

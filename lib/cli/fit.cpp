@@ -5,10 +5,12 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <cinttypes>
 #include <iostream>
 
 #include "batch.hpp"
 #include "commands.hpp"
+#include "confidence.hpp"
 #include "options.hpp"
 #include "output.hpp"
 #include "progress.hpp"
@@ -22,6 +24,7 @@ struct FitCommand {
   std::string images;
   std::string output;
   int batch_size = kDefaultBatchSize;
+  double frame_rate = 0;  ///< frames a second; 0: no video
 };
 
 /// Adds the images and returns the number of their patches.
@@ -39,15 +42,49 @@ int64_t gather(Fit& fit, const FitCommand& command, Progress& progress) {
   return patches;
 }
 
+/// What the threshold was found with, in words: "2 of 200 (1 %, below 3.1 %)".
+std::string false_alarms(const Calibration& calibration) {
+  const auto frames = static_cast<int64_t>(calibration.scores.size());
+  const int64_t alarms = calibration.false_alarms();
+  std::array<char, 160> text;
+  int length = std::snprintf(
+      text.data(), text.size(), "false alarms %" PRId64 " of %" PRId64 " (%.3g %%, below %.3g %%)",
+      alarms, frames, 100 * static_cast<double>(alarms) / static_cast<double>(frames),
+      100 * rate_bound(alarms, frames));
+  if (calibration.hours > 0)
+    length +=
+        std::snprintf(text.data() + length, text.size() - static_cast<size_t>(length),
+                      ", %" PRId64 " alarms in %.3g h (below %.3g an hour)", calibration.alarms,
+                      calibration.hours, count_bound(calibration.alarms) / calibration.hours);
+  return {text.data(), static_cast<size_t>(length)};
+}
+
 void summarise(const MemoryBank& bank, int64_t patches, double seconds, const std::string& file) {
   std::array<char, 32> time;
   std::snprintf(time.data(), time.size(), "%.1f s", seconds);
+  const Calibration& calibration = bank.calibration;
   std::cout << bank.frames << " frames, " << patches << " patches, bank " << bank.size() << " x "
             << bank.width() << ", "
-            << (bank.calibration.valid() ? "threshold " + digits(bank.calibration.threshold)
-                                         : "no threshold")
+            << (calibration.valid() ? "threshold " + digits(calibration.threshold) + ", " +
+                                          false_alarms(calibration)
+                                    : "no threshold")
             << ", " << time.data() << ": " << file << '\n';
   finish_output();
+}
+
+/// The folds may be too short to show what was asked for.
+void warn_if_unresolved(const FitCommand& command, const Calibration& calibration) {
+  const FalseAlarms& wanted = command.fit.false_alarms;
+  if (!calibration.valid()) return;
+  if (wanted.per_hour > 0 && wanted.per_hour * calibration.hours < 1)
+    std::cerr << "patchcore: " << digits(calibration.hours) << " hours are too short to tell "
+              << digits(wanted.per_hour)
+              << " alarms an hour: the threshold is above every normal frame.\n";
+  else if (wanted.per_hour <= 0 && wanted.rate > 0 &&
+           wanted.rate * static_cast<double>(calibration.scores.size()) < 1)
+    std::cerr << "patchcore: " << calibration.scores.size()
+              << " images are too few to tell a false alarm rate of " << digits(wanted.rate)
+              << ": the threshold is above every normal image.\n";
 }
 
 void run(const FitCommand& command) {
@@ -57,11 +94,14 @@ void run(const FitCommand& command) {
 
   Progress progress;
   const int64_t patches = gather(fit, command, progress);
+  if (command.frame_rate > 0)
+    fit.set_video({.seconds = static_cast<double>(fit.frames()) / command.frame_rate});
   const c10::InferenceMode no_gradients;
   const MemoryBank bank = fit.build(progress.monitor("Building the bank"));
   bank.save(command.output);
   progress.clear();
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
+  warn_if_unresolved(command, bank.calibration);
   summarise(bank, patches, time.count(), command.output);
 }
 
@@ -86,10 +126,15 @@ void add_fit_options(CLI::App& app, FitOptions& options) {
       ->check(CLI::Range(0, 1000).description(""))
       ->type_name("N")
       ->capture_default_str();
-  app.add_option("--false-alarm-rate", options.false_alarm_rate,
-                 "Share of normal images that may be at or above the threshold")
-      ->type_name("R")
-      ->capture_default_str();
+  auto* rate = app.add_option("--false-alarm-rate", options.false_alarms.rate,
+                              "Share of normal images that may be at or above the threshold")
+                   ->type_name("R")
+                   ->capture_default_str();
+  app.add_option("--alarms-per-hour", options.false_alarms.per_hour,
+                 "Alarms an hour that normal video may raise, instead of a rate")
+      ->check(CLI::PositiveNumber.description(""))
+      ->type_name("A")
+      ->excludes(rate);
   app.add_option("--seed", options.seed, "Of every random choice")
       ->check(refusing([](const std::string& text) { return text.starts_with("-"); },
                        "a seed is not negative"))
@@ -111,6 +156,11 @@ void add_fit(CLI::App& app) {
       ->type_name("FILE");
   add_network_options(fit, command->network);
   add_fit_options(fit, command->fit);
+  auto* frame_rate = fit.add_option("--frame-rate", command->frame_rate,
+                                    "The images are video, so many of them a second")
+                         ->check(CLI::PositiveNumber.description(""))
+                         ->type_name("F");
+  fit.get_option("--alarms-per-hour")->needs(frame_rate);
   fit.add_option("--batch-size", command->batch_size, "Images run at a time")
       ->check(CLI::Range(1, 4096).description(""))
       ->type_name("N")

@@ -52,6 +52,14 @@ void check_backbone(const std::string& text) {
   throw Error(ErrorCode::InvalidArgument, quoted(text) + " is none of " + known);
 }
 
+Settings set(Settings settings, const std::string& text) {
+  const size_t equals = text.find('=');
+  if (equals == std::string::npos)
+    throw Error(ErrorCode::InvalidArgument, quoted(text) + " is not NAME=VALUE");
+  settings.set(text.substr(0, equals), text.substr(equals + 1));
+  return settings;
+}
+
 /// A square frame fits wherever any does: sizes that even it can't have are the options' fault.
 void check_sizes(const Settings& settings, const Backbone& backbone) {
   constexpr int kSide = 1024;
@@ -101,6 +109,13 @@ void add_network_options(CLI::App& command, NetworkOptions& options) {
                   "Side of the centred square that is kept, 0 keeps all [the preset's]")
       ->check(CLI::Range(0, 8192).description(""))
       ->type_name("N");
+  command
+      .add_option(
+          "--set", options.settings,
+          "Another value than the preset's for a setting of docs/presets.md; may be repeated")
+      ->check(parsed_by([](const std::string& text) { set(Settings(), text); }))
+      ->allow_extra_args(false)
+      ->type_name("NAME=VALUE");
   add_device_options(command, options.device);
 }
 
@@ -120,6 +135,7 @@ Settings make_settings(const NetworkOptions& options) {
   settings.backbone = options.backbone;
   if (!options.resize.empty()) settings.resize = parse_resize(options.resize);
   if (options.crop >= 0) settings.crop = options.crop;
+  for (const std::string& text : options.settings) settings = set(std::move(settings), text);
   return settings;
 }
 

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "detector.hpp"
 
@@ -24,8 +25,9 @@ struct NetworkOptions {
   std::string weights;
   std::string layers;  ///< joined by commas; empty: the backbone's usual ones
   std::string preset = "anomalib";
-  std::string resize;  ///< empty: the preset's
-  int crop = -1;       ///< -1: the preset's
+  std::string resize;                 ///< empty: the preset's
+  int crop = -1;                      ///< -1: the preset's
+  std::vector<std::string> settings;  ///< NAME=VALUE, instead of the preset's
   DeviceOptions device;
 };
 

@@ -75,6 +75,7 @@ std::string type(const GParamSpec* spec) {
   if (G_IS_PARAM_SPEC_BOOLEAN(spec)) return "boolean";
   if (G_IS_PARAM_SPEC_STRING(spec)) return "string";
   if (GST_IS_PARAM_SPEC_ARRAY_LIST(spec)) return "array of strings";
+  if (G_PARAM_SPEC_VALUE_TYPE(spec) == GST_TYPE_STRUCTURE) return "structure";
   return g_type_name(G_PARAM_SPEC_VALUE_TYPE(spec));
 }
 
@@ -90,6 +91,7 @@ std::string default_value(const GParamSpec* spec) {
     const char* text = g_value_get_string(value);
     return text ? text : "none";
   }
+  if (G_IS_PARAM_SPEC_BOXED(spec)) return g_value_get_boxed(value) ? "some" : "none";
   std::ostringstream text;
   if (G_IS_PARAM_SPEC_DOUBLE(spec)) text << g_value_get_double(value);
   if (G_IS_PARAM_SPEC_UINT(spec)) text << g_value_get_uint(value);
@@ -133,11 +135,18 @@ START_TEST(each_has_the_type_and_default_that_are_documented) {
 }
 END_TEST
 
+/// In the order of their names, each as text; serialized as a value in another structure.
+constexpr const char* kSettings =
+    R"("settings\,\ image_scoring\=\(string\)top-mean\,\ map_sigma\=\(string\)2.5\,)"
+    R"(\ patch_size\=\(string\)5\;")";
+
 START_TEST(each_reads_as_what_was_set) {
   GstElement* element = gst_parse_launch(
       "patchcoredetect mode=auto bank-location=a layers=\"<fine,coarse>\" realtime=yes "
       "max-latency=5 inference-region=roi roi-type=part inference-interval=7 alarm-frames=9 "
-      "alarm-hysteresis=0.25 attach-map=true region-meta=roi history-bytes=11 camera-id=c",
+      "alarm-hysteresis=0.25 attach-map=true region-meta=roi history-bytes=11 camera-id=c "
+      "false-alarm-rate=0.125 alarms-per-hour=2.5 folds=5 "
+      "settings=\"settings,patch_size=5,map_sigma=(double)2.5,image_scoring=top-mean\"",
       nullptr);
   ck_assert_ptr_nonnull(element);
   const std::map<std::string, std::string> expected{{"mode", "auto"},
@@ -153,7 +162,11 @@ START_TEST(each_reads_as_what_was_set) {
                                                     {"attach-map", "true"},
                                                     {"region-meta", "roi"},
                                                     {"history-bytes", "11"},
-                                                    {"camera-id", "c"}};
+                                                    {"camera-id", "c"},
+                                                    {"false-alarm-rate", "0.125"},
+                                                    {"alarms-per-hour", "2.5"},
+                                                    {"folds", "5"},
+                                                    {"settings", kSettings}};
   for (const auto& [name, text] : expected) {
     GParamSpec* spec = g_object_class_find_property(G_OBJECT_GET_CLASS(element), name.c_str());
     GValue value = G_VALUE_INIT;

@@ -17,7 +17,7 @@ inline patchcore::MemoryBank sample() {
   bank.settings.resize = {320, 0};
   bank.settings.map_sigma = 0.1;
   bank.settings.neighbours = 3;
-  bank.calibration = Calibration::from_scores({0.3f, 0.1f, 0.2f}, {3.0f, 1.0f}, 0.01);
+  bank.calibration = Calibration::from_frames({{0.3f, 3.0f}, {0.1f, 1.0f}, {0.2f, 2.0f}}, {});
   bank.calibration.method = "3 folds";
   bank.weights_id = "0123abcd";
   bank.weights_location = "/tmp/Ma\xc3\x9f, \"w\".safetensors";

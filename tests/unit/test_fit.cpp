@@ -104,7 +104,9 @@ START_TEST(options_that_make_no_sense_are_refused) {
   for (const double ratio : {0.0, -0.1, 1.01, double{NAN}, double{INFINITY}})
     assert_options_refused("ratio", {.coreset_ratio = ratio});
   for (const double rate : {-0.1, 1.0, double{NAN}})
-    assert_options_refused("rate", {.false_alarm_rate = rate});
+    assert_options_refused("rate", {.false_alarms = {.rate = rate}});
+  for (const double alarms : {-1.0, double{NAN}, double{INFINITY}})
+    assert_options_refused("alarms", {.false_alarms = {.per_hour = alarms}});
   assert_options_refused("bank size", {.bank_size = -1});
   assert_options_refused("largest bank size", {.max_bank_size = -1});
 }

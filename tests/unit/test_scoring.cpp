@@ -24,12 +24,21 @@ Settings settings_of(ImageScoring scoring, int neighbours = 2) {
   return s;
 }
 
+/// The map is a line of the patches' values here.
+ImageScore score(const Settings& settings, const NearestNeighbour& search, const at::Tensor& rows,
+                 int64_t b) {
+  const auto nearest = search.search(rows, patch_values_need(settings, search.size()));
+  const at::Tensor values = patch_values(settings, nearest);
+  return score_image(settings, nearest, values, rows, values.unsqueeze(0), search,
+                     search.own_neighbours(b));
+}
+
 /// The score of patches on a line against the bank 0, 10, 11; each row's two neighbours known.
 ImageScore score_on_line(const Settings& settings, std::vector<float> patches, double scale = 1,
                          int64_t b = 2) {
   const NearestNeighbour search((at::tensor({0.0f, 10.0f, 11.0f}) * scale).unsqueeze(1));
   const at::Tensor rows = (at::tensor(patches) * scale).unsqueeze(1);
-  return score_image(settings, search.search(rows, 1), rows, search, search.own_neighbours(b));
+  return score(settings, search, rows, b);
 }
 
 Settings map_settings(Interpolation upsampling, Border border, double sigma = 4) {
@@ -167,11 +176,55 @@ START_TEST(a_bank_of_one_row_scores_by_the_distance) {
   const at::Tensor rows = at::tensor({1.0f, -4.0f}).unsqueeze(1);
   for (const auto scoring :
        {ImageScoring::Maximum, ImageScoring::Reweighted, ImageScoring::Article}) {
-    const ImageScore score = score_image(settings_of(scoring), search.search(rows, 1), rows, search,
-                                         search.own_neighbours(1));
-    ck_assert_double_eq(score.score, 4);
-    ck_assert_int_eq(score.patch, 1);
+    const ImageScore image = score(settings_of(scoring), search, rows, 1);
+    ck_assert_double_eq(image.score, 4);
+    ck_assert_int_eq(image.patch, 1);
   }
+}
+END_TEST
+
+START_TEST(a_patchs_value_is_the_mean_of_its_nearest_rows) {
+  Settings s = settings_of(ImageScoring::Maximum);
+  s.patch_neighbours = 2;
+  // 13 is 2 and 3 from its nearest two, 5 is 5 and 5 from them, and so the worse one.
+  ck_assert_double_eq(score_on_line(s, {13}).score, 2.5);
+  ck_assert_int_eq(score_on_line(s, {13, 5}).patch, 1);
+  s.distance = Distance::SquaredL2;
+  ck_assert_double_eq(score_on_line(s, {13}).score, 6.5);
+  s.patch_neighbours = 100;
+  ck_assert_double_eq_tol(score_on_line(s, {13}).score, (4 + 9 + 169) / 3.0, 1e-5);
+}
+END_TEST
+
+START_TEST(equation_7_weighs_the_value_that_is_a_mean) {
+  Settings s = settings_of(ImageScoring::Reweighted);
+  s.patch_neighbours = 2;
+  // d(m*) = 2, the other neighbour of m* is 3 away: the weight is 1 - 1 / (1 + e).
+  ck_assert_double_eq_tol(score_on_line(s, {13}).score, 2.5 * (1 - 1 / (1 + e)), 1e-6);
+}
+END_TEST
+
+START_TEST(the_mean_of_the_top_patches_is_that_of_the_largest_values) {
+  Settings s = settings_of(ImageScoring::TopMean);
+  s.top_patches = 2;
+  const ImageScore image = score_on_line(s, {0, 13, 12, 15, 10});
+  ck_assert_double_eq(image.score, (4 + 2) / 2.0);
+  ck_assert_int_eq(image.patch, 3);
+  s.top_patches = 100;  // as many as there are
+  ck_assert_double_eq(score_on_line(s, {13, 15}).score, 3);
+}
+END_TEST
+
+START_TEST(the_maps_maximum_is_taken_from_the_map) {
+  const NearestNeighbour search(at::zeros({1, 1}));
+  const at::Tensor rows = at::tensor({1.0f, 4.0f}).unsqueeze(1);
+  const Settings s = settings_of(ImageScoring::MapMaximum);
+  const auto nearest = search.search(rows, 1);
+  const ImageScore image =
+      score_image(s, nearest, patch_values(s, nearest), rows, at::tensor({0.5f, 1.5f}).unsqueeze(0), search,
+                  search.own_neighbours(1));
+  ck_assert_double_eq(image.score, 1.5);
+  ck_assert_int_eq(image.patch, 1);
 }
 END_TEST
 
@@ -249,6 +302,10 @@ int main() {
   tcase_add_test(image, a_patch_of_the_bank_scores_0);
   tcase_add_test(image, more_neighbours_than_rows_are_all_rows);
   tcase_add_test(image, a_bank_of_one_row_scores_by_the_distance);
+  tcase_add_test(image, a_patchs_value_is_the_mean_of_its_nearest_rows);
+  tcase_add_test(image, equation_7_weighs_the_value_that_is_a_mean);
+  tcase_add_test(image, the_mean_of_the_top_patches_is_that_of_the_largest_values);
+  tcase_add_test(image, the_maps_maximum_is_taken_from_the_map);
   tcase_add_test(image, large_distances_score_without_overflow);
   suite_add_tcase(suite, image);
   TCase* map = tcase_create("map");

@@ -121,6 +121,9 @@ START_TEST(settings_come_back_from_their_metadata) {
     s.patch_size = 5;
     s.neighbours = 3;
     s.map_sigma = 0.1;  // no finite binary fraction
+    s.patch_neighbours = 2;
+    s.top_patches = 20;
+    s.augmentation = {Augmentation::Shift, Augmentation::FlipX};
     ck_assert(Settings::from_metadata(s.to_metadata()) == s);
   }
 }
@@ -143,6 +146,50 @@ START_TEST(a_missing_or_empty_entry_is_named) {
     metadata[key] = "";
     assert_refused(ErrorCode::OpenRead, {"\"" + key + "\""}, key,
                    [&] { Settings::from_metadata(metadata); });
+  }
+}
+END_TEST
+
+START_TEST(banks_of_before_a_setting_was_there_are_as_they_were) {
+  const auto metadata = Settings::from_preset(Preset::Paper).to_metadata();
+  // The entries of format 1's first banks, whose identity is a hash over these.
+  ck_assert_uint_eq(metadata.size(), 18);
+  for (const char* later : {"patch_neighbours", "top_patches", "augmentation"})
+    ck_assert(!metadata.contains(later));
+}
+END_TEST
+
+START_TEST(a_setting_is_set_by_its_entrys_name) {
+  Settings s = Settings::from_preset(Preset::Paper);
+  s.set("patch_size", "5");
+  s.set("image_scoring", "top-mean");
+  s.set("augmentation", "flip-y,brightness");
+  Settings expected = Settings::from_preset(Preset::Paper);
+  expected.patch_size = 5;
+  expected.image_scoring = ImageScoring::TopMean;
+  expected.augmentation = {Augmentation::FlipY, Augmentation::Brightness};
+  ck_assert(s == expected);
+  s.set("augmentation", "");
+  ck_assert(s.augmentation.empty());
+}
+END_TEST
+
+START_TEST(a_setting_that_can_not_be_set_is_refused_and_changes_nothing) {
+  const std::vector<std::pair<const char*, const char*>> wrong{
+      {"patch_size", "4"},      {"patch_size", "17"},    {"patch_size", ""},
+      {"patch_size", "x"},      {"distance", "cosine"},  {"map_sigma", "nan"},
+      {"top_patches", "0"},     {"augmentation", "mix"}, {"augmentation", "shift,shift"},
+      {"patch_neighbours", "0"}};
+  for (const auto& [name, value] : wrong) {
+    Settings s;
+    assert_refused(ErrorCode::InvalidArgument, {std::string("\"") + name + "\""}, value,
+                   [&, name = name, value = value] { s.set(name, value); });
+    ck_assert(s == Settings());
+  }
+  for (const char* name : {"backbone", "layers", "preset", "resize", "crop", "seed", ""}) {
+    Settings s;
+    assert_refused(ErrorCode::InvalidArgument, {std::string("\"") + name + "\"", "patch_size"},
+                   name, [&] { s.set(name, "1"); });
   }
 }
 END_TEST
@@ -181,6 +228,9 @@ int main() {
   tcase_add_test(tests, settings_come_back_from_their_metadata);
   tcase_add_test(tests, settings_without_layers_come_back_without);
   tcase_add_test(tests, a_missing_or_empty_entry_is_named);
+  tcase_add_test(tests, banks_of_before_a_setting_was_there_are_as_they_were);
+  tcase_add_test(tests, a_setting_is_set_by_its_entrys_name);
+  tcase_add_test(tests, a_setting_that_can_not_be_set_is_refused_and_changes_nothing);
   tcase_add_test(tests, a_resize_is_a_shorter_side_or_width_and_height);
   tcase_add_test(tests, any_other_resize_is_refused);
   suite_add_tcase(suite, tests);
