@@ -306,11 +306,13 @@ Settings Settings::from_metadata(const std::map<std::string, std::string>& metad
 
 void Settings::set(const std::string& name, const std::string& value) {
   auto entries = all_entries(*this);
-  for (const char* key : kOwnOptions) entries.erase(key);
-  const auto entry = entries.find(name);
+  for (const char* own : kOwnOptions) entries.erase(own);
+  std::string key = name;
+  std::replace(key.begin(), key.end(), '-', '_');  // as command lines and GStreamer write them
+  const auto entry = entries.find(key);
   if (entry == entries.end()) {
     std::string known;
-    for (const auto& [key, text] : entries) known += (known.empty() ? "" : ", ") + key;
+    for (const auto& [each, text] : entries) known += (known.empty() ? "" : ", ") + each;
     throw Error(ErrorCode::InvalidArgument,
                 "\"" + name + "\" is not a setting that can be set; there are " + known + ".");
   }

@@ -102,8 +102,9 @@ struct Settings {
   /// Throws Error(OpenRead) that names the entry when one is missing or out of its range.
   static Settings from_metadata(const std::map<std::string, std::string>& metadata);
 
-  /// Changes one field by its entry's name and text. Not those that name the network, the preset or
-  /// the size. Throws Error(InvalidArgument) that names the field, or those that there are.
+  /// Changes one field by its entry's name (with _ or -) and text. Not those that name the network,
+  /// the preset or the size. Throws Error(InvalidArgument) that names the field, or those that
+  /// there are.
   void set(const std::string& name, const std::string& value);
 
   /// Throws Error(InvalidArgument) where a field is out of the range that a bank may hold.
