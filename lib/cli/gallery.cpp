@@ -37,9 +37,9 @@ void outline(cv::Mat& rgb, const cv::Mat& mask) {
 
 /// Mixes a colour into a pixel, the more the higher its value (0..1) is.
 void heat(cv::Vec3b& pixel, double shade, const std::array<Colour, 256>& colours) {
-  constexpr double kLeast = 0.15, kMost = 0.7;
+  constexpr double kMost = 0.75;
   const double value = shade > 0 ? std::min(shade, 1.0) : 0;  // and where it is NaN
-  const double opacity = kLeast + (kMost - kLeast) * value;
+  const double opacity = kMost * value;
   const Colour& colour = colours[static_cast<size_t>(value * 255)];
   const auto mix = [&](uchar& channel, uint8_t with) {
     channel = cv::saturate_cast<uchar>(channel * (1 - opacity) + with * opacity);

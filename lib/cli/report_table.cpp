@@ -52,7 +52,7 @@ std::string row(const Metrics& metrics) {
 std::string key_figures(const Metrics& all) {
   return "<dl class=\"figures\">\n" +
          figure("Image AUROC, %", metric(all.image.auroc, all.intervals.auroc)) +
-         figure("F1 at the threshold, %",
+         figure("F1 at threshold, %",
                 metric(all.image.calibrated_f1, all.intervals.calibrated_f1)) +
          figure("False alarms", count(all.false_alarms, all.images - all.defects)) +
          figure("Misses", count(all.misses, all.defects)) +

@@ -24,7 +24,7 @@ std::vector<double> tick_values(Span span) {
   std::vector<double> values;
   const double first = std::ceil(span.first / step - 1e-9),
                last = std::floor(span.last / step + 1e-9);
-  for (double i = first; i <= last; ++i) values.push_back(i * step);
+  for (double i = first; i <= last; ++i) values.push_back(i * step + 0.0);  // makes -0 a 0
   return values;
 }
 
