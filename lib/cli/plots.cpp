@@ -12,7 +12,7 @@ namespace patchcore::cli {
 namespace {
 
 constexpr int kBars = 50;
-constexpr int kSide = 360;  // of the curves, pixels
+constexpr int kWidth = 1060, kCurveWidth = 520, kHeight = 300, kCurveHeight = 400;  // pixels
 constexpr Span kFraction{0, 1};
 
 /// A little more than all that is to be seen.
@@ -62,7 +62,7 @@ std::string histogram_plot(std::span<const double> good, std::span<const double>
   const auto normal = shares(good, range), anomalous = shares(defective, range);
   const double tallest = std::max(*std::max_element(normal.begin(), normal.end()),
                                   *std::max_element(anomalous.begin(), anomalous.end()));
-  SvgAxes axes(760, 280, range, {0, tallest * 1.15},
+  SvgAxes axes(kWidth, kHeight, range, {0, tallest * 1.15},
                {"Histogram of the scores of good and of defective images", "score",
                 "% of the images of a kind"});
   bars(axes, normal, range, "good");
@@ -74,7 +74,7 @@ std::string histogram_plot(std::span<const double> good, std::span<const double>
 }
 
 std::string roc_plot(std::span<const Level> levels, std::optional<double> threshold) {
-  SvgAxes axes(kSide, kSide, kFraction, kFraction,
+  SvgAxes axes(kCurveWidth, kCurveHeight, kFraction, kFraction,
                {"ROC curve of all images", "false positive rate", "true positive rate"});
   const auto points = curve(levels);
   std::vector<Point> line{{0, 0}};
@@ -89,7 +89,7 @@ std::string roc_plot(std::span<const Level> levels, std::optional<double> thresh
 }
 
 std::string precision_recall_plot(std::span<const Level> levels, std::optional<double> threshold) {
-  SvgAxes axes(kSide, kSide, kFraction, kFraction,
+  SvgAxes axes(kCurveWidth, kCurveHeight, kFraction, kFraction,
                {"Precision-recall curve of all images", "recall", "precision"});
   const auto points = curve(levels);
   std::vector<Point> line;  // in steps, as average precision sums it up

@@ -30,11 +30,9 @@ thead th { font-weight: 600; color: #4a5568; vertical-align: bottom; border-bott
 th:first-child { text-align: left; overflow-wrap: anywhere; min-width: 80px; }
 tbody tr:last-child > * { font-weight: 600; border-top: 1px solid #718096; }
 td small { display: block; font-size: 11px; font-weight: 400; color: #4a5568; white-space: nowrap; }
-.curves { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 24px;
-  max-width: 860px; }
+.curves { display: grid; grid-template-columns: repeat(auto-fit, minmax(360px, 1fr)); gap: 20px; }
 figure { margin: 0; }
 figcaption { font-size: 13px; color: #4a5568; }
-.plot { max-width: 860px; }
 svg { display: block; width: 100%; height: auto; }
 svg text { font-size: 11px; fill: #4a5568; }
 svg .axis { fill: none; stroke: #718096; }
