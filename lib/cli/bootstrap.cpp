@@ -50,12 +50,6 @@ class Resampler {
   std::mt19937_64 random_;
 };
 
-std::optional<Interval> interval(std::vector<double> values) {
-  if (values.empty()) return std::nullopt;
-  std::sort(values.begin(), values.end());
-  return Interval{quantile(values, kOutside / 2), quantile(values, 1 - kOutside / 2)};
-}
-
 }  // namespace
 
 double quantile(std::span<const double> values, double q) {
@@ -63,6 +57,12 @@ double quantile(std::span<const double> values, double q) {
   const auto below = static_cast<size_t>(place);
   const size_t above = std::min(below + 1, values.size() - 1);
   return std::lerp(values[below], values[above], place - static_cast<double>(below));
+}
+
+std::optional<Interval> interval(std::vector<double> values) {
+  if (values.empty()) return std::nullopt;
+  std::sort(values.begin(), values.end());
+  return Interval{quantile(values, kOutside / 2), quantile(values, 1 - kOutside / 2)};
 }
 
 ImageIntervals bootstrap(std::span<const double> good, std::span<const double> defective,

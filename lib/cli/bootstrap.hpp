@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "metrics.hpp"
 
@@ -28,6 +29,9 @@ struct ImageIntervals {
 /// as many defective ones. The same input and seed give the same intervals on any machine.
 ImageIntervals bootstrap(std::span<const double> good, std::span<const double> defective,
                          std::optional<double> threshold, const BootstrapOptions& options);
+
+/// Of the values of resamples; absent where there are none.
+std::optional<Interval> interval(std::vector<double> values);
 
 /// The value below which the fraction q of them lies, interpolated linearly between neighbours as
 /// numpy's percentile does. values: ascending, not empty.

@@ -44,7 +44,9 @@ Json to_json(const Metrics& metrics) {
           {"image_f1_calibrated", or_null(image.calibrated_f1)},
           {"image_f1_calibrated_ci", or_null(intervals.calibrated_f1)},
           {"pixel_auroc", or_null(metrics.pixel_auroc)},
+          {"pixel_auroc_ci", or_null(metrics.pixel_intervals.auroc)},
           {"aupro", or_null(metrics.aupro)},
+          {"aupro_ci", or_null(metrics.pixel_intervals.aupro)},
           {"images", metrics.images},
           {"defects", metrics.defects},
           {"false_alarms", or_null(metrics.false_alarms)},
@@ -120,7 +122,7 @@ void add_metric_options(CLI::App& evaluate, EvaluateCommand& command) {
   evaluate
       .add_option("--bootstrap", command.bootstrap.resamples,
                   "Resamples for the 95 % intervals, 0: no intervals")
-      ->check(CLI::Range(0, 1000000).description(""))
+      ->check(CLI::Range(0, 10000).description(""))
       ->type_name("N")
       ->capture_default_str();
   evaluate.add_option("--seed", command.bootstrap.seed, "Of the resamples")
@@ -131,9 +133,9 @@ void add_metric_options(CLI::App& evaluate, EvaluateCommand& command) {
 
 void add_report_options(CLI::App& evaluate, EvaluateCommand& command) {
   evaluate.add_flag("--json", command.json,
-                    "A JSON object: image_auroc, image_ap, image_f1, image_f1_calibrated, each "
-                    "with its interval NAME_ci, pixel_auroc, aupro (0..1, null where undefined), "
-                    "images, defects, false_alarms, misses; the same under classes.NAME");
+                    "A JSON object: image_auroc, image_ap, image_f1, image_f1_calibrated, "
+                    "pixel_auroc, aupro (0..1, null where undefined), each with its interval "
+                    "NAME_ci, images, defects, false_alarms, misses; the same under classes.NAME");
   evaluate
       .add_option("--report", command.report,
                   "Also write a report for a person: one HTML file with all of it, curves and "

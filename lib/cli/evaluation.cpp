@@ -12,6 +12,7 @@ std::optional<double> threshold_of(const Calibration& calibration) {
 void Evaluation::Tally::add(const Tally& other) {
   scores.insert(scores.end(), other.scores.begin(), other.scores.end());
   pixels.add(other.pixels);
+  resamples.add(other.resamples);
 }
 
 Evaluation::Evaluation(const Detector& detector, const Dataset& dataset,
@@ -23,9 +24,10 @@ Evaluation::Evaluation(const Detector& detector, const Dataset& dataset,
 
 EvaluationResult Evaluation::run() {
   EvaluationResult result;
-  Tally good = see(dataset_.good), defective;
+  uint32_t number = 0;
+  Tally good = see(dataset_.good, number), defective{PixelResamples(options_.bootstrap)};
   for (const TestGroup& group : dataset_.classes) {
-    const Tally tally = see(group);
+    const Tally tally = see(group, ++number);
     result.classes.push_back(compare(group.name, good, tally));
     defective.add(tally);
   }
@@ -36,9 +38,9 @@ EvaluationResult Evaluation::run() {
   return result;
 }
 
-Evaluation::Tally Evaluation::see(const TestGroup& group) {
+Evaluation::Tally Evaluation::see(const TestGroup& group, uint32_t number) {
   const size_t total = dataset_.good.images.size() + dataset_.defects();
-  Tally tally;
+  Tally tally{PixelResamples(group.images.size(), options_.bootstrap, number)};
   const auto sink = [&](const Processed& image) {
     const size_t index = tally.scores.size();
     see(image, group, group.masks.empty() ? cv::Mat() : read_grey(group.masks[index]), tally);
@@ -52,9 +54,14 @@ Evaluation::Tally Evaluation::see(const TestGroup& group) {
 void Evaluation::see(const Processed& image, const TestGroup& group, const cv::Mat& mask,
                      Tally& tally) {
   tally.scores.push_back(image.result.score);
-  if (dataset_.has_masks)
-    count_pixels(compare_pixels(image, mask, detector_.preprocess(), options_.geometry),
-                 tally.pixels);
+  if (dataset_.has_masks) {
+    const ComparedPixels pixels =
+        compare_pixels(image, mask, detector_.preprocess(), options_.geometry);
+    CoarsePixels coarse;
+    count_pixels(pixels, coarse);
+    count_pixels(pixels, tally.pixels);
+    tally.resamples.add(coarse);
+  }
   if (!options_.gallery) return;
   if (&group == &dataset_.good)
     options_.gallery->offer_good(image);
@@ -83,6 +90,8 @@ Metrics Evaluation::compare(const std::string& name, const Tally& good,
   pixels.add(defective.pixels);
   metrics.pixel_auroc = pixels.auroc();
   metrics.aupro = pixels.aupro();
+  if (metrics.aupro)
+    metrics.pixel_intervals = PixelResamples::intervals(good.resamples, defective.resamples);
   return metrics;
 }
 

@@ -10,6 +10,7 @@
 #include "detector.hpp"
 #include "gallery.hpp"
 #include "metrics.hpp"
+#include "pixel_resamples.hpp"
 #include "pixels.hpp"
 #include "progress.hpp"
 
@@ -26,6 +27,7 @@ struct Metrics {
   std::optional<size_t> misses;        ///< defective ones below it
   std::optional<double> pixel_auroc;
   std::optional<double> aupro;
+  PixelIntervals pixel_intervals;
 };
 
 struct EvaluationOptions {
@@ -54,12 +56,15 @@ class Evaluation {
  private:
   /// What was seen of one kind of images.
   struct Tally {
+    explicit Tally(PixelResamples resamples) : resamples(std::move(resamples)) {}
     std::vector<double> scores;
     PixelHistogram pixels;
+    PixelResamples resamples;
     void add(const Tally& other);
   };
 
-  Tally see(const TestGroup& group);
+  /// number: of the group, any that no other has.
+  Tally see(const TestGroup& group, uint32_t number);
   void see(const Processed& image, const TestGroup& group, const cv::Mat& mask, Tally& tally);
   Metrics compare(const std::string& name, const Tally& good, const Tally& defective) const;
   std::vector<std::string> notes(const Metrics& all) const;

@@ -5,23 +5,29 @@
 
 namespace patchcore::cli {
 
-PixelHistogram::Count& PixelHistogram::count(float value) {
+template <int Bits>
+typename BasicPixelHistogram<Bits>::Count& BasicPixelHistogram<Bits>::count(float value) {
   constexpr int kFloatMantissaBits = 23;
   const auto bits = std::bit_cast<uint32_t>(value > 0 ? value : 0.0f);
   auto& block = blocks_[bits >> kFloatMantissaBits];
   if (!block) block = std::make_unique<Block>();
-  return (*block)[bits >> (kFloatMantissaBits - kMantissaBits) & (kBlock - 1)];
+  return (*block)[bits >> (kFloatMantissaBits - Bits) & (kBlock - 1)];
 }
 
-void PixelHistogram::add_good(float value) { ++count(value).good; }
+template <int Bits>
+void BasicPixelHistogram<Bits>::add_good(float value) {
+  ++count(value).good;
+}
 
-void PixelHistogram::add_defective(float value, double share) {
+template <int Bits>
+void BasicPixelHistogram<Bits>::add_defective(float value, double share) {
   Count& bin = count(value);
   ++bin.defective;
   bin.overlap += share;
 }
 
-void PixelHistogram::add(const PixelHistogram& other) {
+template <int Bits>
+void BasicPixelHistogram<Bits>::add(const BasicPixelHistogram& other, uint64_t times) {
   for (size_t exponent = 0; exponent < kExponents; ++exponent) {
     if (!other.blocks_[exponent]) continue;
     auto& block = blocks_[exponent];
@@ -29,14 +35,15 @@ void PixelHistogram::add(const PixelHistogram& other) {
     for (size_t bin = 0; bin < kBlock; ++bin) {
       const Count& from = (*other.blocks_[exponent])[bin];
       Count& to = (*block)[bin];
-      to.good += from.good;
-      to.defective += from.defective;
-      to.overlap += from.overlap;
+      to.good += from.good * times;
+      to.defective += from.defective * times;
+      to.overlap += from.overlap * static_cast<double>(times);
     }
   }
 }
 
-PixelHistogram::Count PixelHistogram::total() const {
+template <int Bits>
+typename BasicPixelHistogram<Bits>::Count BasicPixelHistogram<Bits>::total() const {
   Count sum;
   for (const auto& block : blocks_) {
     if (!block) continue;
@@ -49,7 +56,8 @@ PixelHistogram::Count PixelHistogram::total() const {
   return sum;
 }
 
-std::optional<double> PixelHistogram::auroc() const {
+template <int Bits>
+std::optional<double> BasicPixelHistogram<Bits>::auroc() const {
   double good = 0, defective = 0, above = 0;
   for (const auto& block : blocks_) {
     if (!block) continue;
@@ -65,7 +73,8 @@ std::optional<double> PixelHistogram::auroc() const {
   return above / (good * defective);
 }
 
-std::optional<double> PixelHistogram::aupro(double limit) const {
+template <int Bits>
+std::optional<double> BasicPixelHistogram<Bits>::aupro(double limit) const {
   const Count all = total();
   if (all.good == 0 || all.defective == 0) return std::nullopt;
   const auto negatives = static_cast<double>(all.good);
@@ -88,5 +97,8 @@ std::optional<double> PixelHistogram::aupro(double limit) const {
   }
   return area / limit;  // rounding kept the rate below a limit of 1
 }
+
+template class BasicPixelHistogram<13>;
+template class BasicPixelHistogram<6>;
 
 }  // namespace patchcore::cli

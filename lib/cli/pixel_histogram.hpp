@@ -10,8 +10,9 @@ namespace patchcore::cli {
 
 /// Areas under the curves of any number of pixels in bounded memory. Values are counted in bins of
 /// their bit patterns, which order non-negative floats as their values do: a bin is at most
-/// 1 / 8192 of its values wide, and two pixels in one bin count as a tie.
-class PixelHistogram {
+/// 1 / 2^Bits of its values wide, and two pixels in one bin count as a tie.
+template <int Bits>
+class BasicPixelHistogram {
  public:
   /// value: not negative (less, and NaN, count as 0).
   void add_good(float value);
@@ -19,7 +20,8 @@ class PixelHistogram {
   /// A pixel of a defective region. share: one part in as many as the region has counted pixels.
   void add_defective(float value, double share);
 
-  void add(const PixelHistogram& other);
+  /// As if all of the other's pixels had been added so many times.
+  void add(const BasicPixelHistogram& other, uint64_t times = 1);
 
   /// Chance that a defective pixel's value is above a good one's; ties half. Absent where one of
   /// the kinds is.
@@ -32,8 +34,7 @@ class PixelHistogram {
   std::optional<double> aupro(double limit = 0.3) const;
 
  private:
-  static constexpr int kMantissaBits = 13;
-  static constexpr size_t kBlock = size_t{1} << kMantissaBits;
+  static constexpr size_t kBlock = size_t{1} << Bits;
   static constexpr size_t kExponents = 256;
 
   /// Those in one bin.
@@ -51,5 +52,7 @@ class PixelHistogram {
 
   std::array<std::unique_ptr<Block>, kExponents> blocks_;
 };
+
+using PixelHistogram = BasicPixelHistogram<13>;
 
 }  // namespace patchcore::cli

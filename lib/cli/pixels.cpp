@@ -100,7 +100,8 @@ ComparedPixels compare_pixels(const Processed& image, const cv::Mat& mask,
   return pixels;
 }
 
-void count_pixels(const ComparedPixels& pixels, PixelHistogram& histogram) {
+template <int Bits>
+void count_pixels(const ComparedPixels& pixels, BasicPixelHistogram<Bits>& histogram) {
   const cv::Mat& values = pixels.values;
   const std::vector<double> shares = shares_of(pixels);
   for (int y = 0; y < values.rows; ++y) {
@@ -114,5 +115,8 @@ void count_pixels(const ComparedPixels& pixels, PixelHistogram& histogram) {
     }
   }
 }
+
+template void count_pixels(const ComparedPixels&, PixelHistogram&);
+template void count_pixels(const ComparedPixels&, BasicPixelHistogram<6>&);
 
 }  // namespace patchcore::cli

@@ -43,6 +43,7 @@ struct ComparedPixels {
 ComparedPixels compare_pixels(const Processed& image, const cv::Mat& mask,
                               const Preprocess& preprocess, PixelGeometry geometry);
 
-void count_pixels(const ComparedPixels& pixels, PixelHistogram& histogram);
+template <int Bits>
+void count_pixels(const ComparedPixels& pixels, BasicPixelHistogram<Bits>& histogram);
 
 }  // namespace patchcore::cli

@@ -42,7 +42,9 @@ std::string row(const Metrics& metrics) {
         metric(image.average_precision, intervals.average_precision),
         metric(image.best_f1, intervals.best_f1),
         metric(image.calibrated_f1, intervals.calibrated_f1),
-        count(metrics.misses, metrics.defects), metric(metrics.pixel_auroc), metric(metrics.aupro)})
+        count(metrics.misses, metrics.defects),
+        metric(metrics.pixel_auroc, metrics.pixel_intervals.auroc),
+        metric(metrics.aupro, metrics.pixel_intervals.aupro)})
     cells += "<td>" + cell + "</td>";
   return cells + "</tr>\n";
 }
@@ -56,8 +58,8 @@ std::string key_figures(const Metrics& all) {
                 metric(all.image.calibrated_f1, all.intervals.calibrated_f1)) +
          figure("False alarms", count(all.false_alarms, all.images - all.defects)) +
          figure("Misses", count(all.misses, all.defects)) +
-         figure("Pixel AUROC, %", metric(all.pixel_auroc)) + figure("AUPRO, %", metric(all.aupro)) +
-         "</dl>\n";
+         figure("Pixel AUROC, %", metric(all.pixel_auroc, all.pixel_intervals.auroc)) +
+         figure("AUPRO, %", metric(all.aupro, all.pixel_intervals.aupro)) + "</dl>\n";
 }
 
 std::string metrics_section(const EvaluationResult& result) {
