@@ -52,11 +52,11 @@ svg .chance { fill: none; stroke: #a0aec0; stroke-dasharray: 4 4; }
 .verdict { float: right; margin-left: 8px; padding: 0 8px; border-radius: 9px; font-size: 12px; }
 .wrong { background: #fed7d7; color: #822727; }
 .right { background: #e6fffa; color: #234e52; }
-.scale { height: 12px; max-width: 320px; border-radius: 3px; }
-.facts { display: grid; grid-template-columns: max-content 1fr; gap: 2px 20px; margin: 0;
-  font-size: 14px; }
+.facts { display: grid; grid-template-columns: max-content 1fr max-content 1fr; gap: 2px 20px;
+  margin: 0; font-size: 14px; }
 .facts dt { color: #4a5568; }
 .facts dd { margin: 0; overflow-wrap: anywhere; }
+@media (max-width: 760px) { .facts { grid-template-columns: max-content 1fr; } }
 @media print {
   body { max-width: none; padding: 0; font-size: 11pt; }
   h2 { break-after: avoid; }
