@@ -59,8 +59,19 @@ svg .chance { fill: none; stroke: #a0aec0; stroke-dasharray: 4 4; }
 @media (max-width: 760px) { .facts { grid-template-columns: max-content 1fr; } }
 @media print {
   body { max-width: none; padding: 0; font-size: 11pt; }
-  h2 { break-after: avoid; }
+  h2, h2 + p { break-after: avoid; }
+  .figures { grid-template-columns: repeat(6, 1fr); gap: 6px; }
+  .figures div { padding: 6px 8px; }
+  .figures dt { font-size: 8pt; min-height: 2.6em; }
+  .figures dd { font-size: 14pt; }
+  .wide { overflow: visible; }
+  table { font-size: 8pt; }
+  th, td { padding: 3px; }
+  td small { font-size: 6pt; }
+  svg text { font-size: 13px; }
   .gallery { grid-template-columns: 1fr 1fr; }
+  .pair img { height: 140px; }
+  .facts { grid-template-columns: max-content 1fr max-content 1fr; font-size: 9pt; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 )css";
