@@ -1,21 +1,36 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "batch.hpp"
 
+#include <algorithm>
+#include <opencv2/imgproc.hpp>
+
 #include "inference.hpp"
 
 namespace patchcore::cli {
 namespace {
 
+/// `side`: pixels of the longer side; 0: nothing is made.
+cv::Mat make_preview(const cv::Mat& image, int side) {
+  if (side == 0) return {};
+  const double scale = static_cast<double>(side) / std::max(image.cols, image.rows);
+  const auto scaled = [&](int length) { return std::max(1, cvRound(length * scale)); };
+  cv::Mat preview;
+  cv::resize(image, preview, {scaled(image.cols), scaled(image.rows)}, 0, 0,
+             scale < 1 ? cv::INTER_AREA : cv::INTER_LINEAR);
+  return preview;
+}
+
 class Batch {
  public:
   /// `pattern`: who wants the images.
   Batch(const Backbone& backbone, const Preprocess& preprocess, Request pattern, const Sink& sink,
-        int size)
+        int size, int preview_side = 0)
       : backbone_(backbone),
         preprocess_(preprocess),
         pattern_(std::move(pattern)),
         sink_(sink),
-        size_(static_cast<size_t>(size)) {}
+        size_(static_cast<size_t>(size)),
+        preview_side_(preview_side) {}
 
   void run(std::span<const ImageFile> files) {
     for (const ImageFile& file : files) {
@@ -33,11 +48,16 @@ class Batch {
     Size size;
     InputGeometry geometry;
     std::vector<uint8_t> rgb;
+    cv::Mat preview;
   };
 
   Waiting prepare(const ImageFile& file) const {
     const cv::Mat image = read_rgb(file.path);
-    Waiting next{&file, {image.cols, image.rows}, geometry(file, {image.cols, image.rows}), {}};
+    Waiting next{&file,
+                 {image.cols, image.rows},
+                 geometry(file, {image.cols, image.rows}),
+                 {},
+                 make_preview(image, preview_side_)};
     const Size input = next.geometry.input;
     next.rgb.resize(size_t{3} * static_cast<size_t>(input.width) *
                     static_cast<size_t>(input.height));
@@ -63,7 +83,7 @@ class Batch {
     infer(backbone_, waiting_.front().geometry.input, requests);
     for (size_t i = 0; i < requests.size(); ++i)
       sink_({*waiting_[i].file, waiting_[i].size, waiting_[i].geometry,
-             std::move(requests[i].result)});
+             std::move(requests[i].result), std::move(waiting_[i].preview)});
     waiting_.clear();
   }
 
@@ -72,16 +92,18 @@ class Batch {
   const Request pattern_;
   const Sink& sink_;
   const size_t size_;
+  const int preview_side_;
   std::vector<Waiting> waiting_;
 };
 
 }  // namespace
 
 void score_images(const Detector& detector, std::span<const ImageFile> files, const Sink& sink,
-                  int batch_size) {
+                  int batch_size, int preview_side) {
   Request pattern;
   pattern.detector = &detector;
-  Batch(detector.backbone(), detector.preprocess(), pattern, sink, batch_size).run(files);
+  Batch(detector.backbone(), detector.preprocess(), pattern, sink, batch_size, preview_side)
+      .run(files);
 }
 
 void fit_images(Fit& fit, std::span<const ImageFile> files, const Sink& sink, int batch_size) {

@@ -16,7 +16,8 @@ struct Processed {
   const ImageFile& file;
   Size size;  ///< of the image as stored
   InputGeometry geometry;
-  Result result;  ///< of a detector; empty after a fit
+  Result result;      ///< of a detector; empty after a fit
+  cv::Mat preview{};  ///< RGB, the whole image at another size; empty where none was asked for
 };
 
 using Sink = std::function<void(const Processed&)>;
@@ -27,9 +28,9 @@ inline constexpr int kDefaultBatchSize = 8;
 /// Reads the files and scores them, or adds them to a fit. Neighbours in the list that become
 /// inputs of the same size share a batch. `sink` gets every image in the list's order, from the
 /// calling thread. Throws Error, naming the file, where an image can't be read or brought to the
-/// network's input.
+/// network's input. preview_side: pixels of a preview's longer side; 0: no previews.
 void score_images(const Detector& detector, std::span<const ImageFile> files, const Sink& sink,
-                  int batch_size = kDefaultBatchSize);
+                  int batch_size = kDefaultBatchSize, int preview_side = 0);
 void fit_images(Fit& fit, std::span<const ImageFile> files, const Sink& sink,
                 int batch_size = kDefaultBatchSize);
 

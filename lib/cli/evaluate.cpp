@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include <CLI/CLI.hpp>
-#include <cstdio>
+#include <array>
 #include <iostream>
 
-#include "batch.hpp"
 #include "commands.hpp"
-#include "dataset.hpp"
-#include "metrics.hpp"
+#include "evaluation.hpp"
+#include "html.hpp"
 #include "options.hpp"
 #include "output.hpp"
-#include "pixels.hpp"
-#include "progress.hpp"
+#include "report.hpp"
 
 namespace patchcore::cli {
 namespace {
@@ -18,141 +16,136 @@ namespace {
 struct EvaluateCommand {
   BankOptions bank;
   std::string dataset;
+  std::string geometry = "mask";
+  BootstrapOptions bootstrap;
+  std::string report;  ///< empty: not asked for
+  size_t gallery = 12;
   bool json = false;
 };
 
-/// What was seen of one kind of images.
-struct Tally {
-  std::vector<double> scores;
-  PixelHistogram pixels;
-
-  void add(const Tally& other) {
-    scores.insert(scores.end(), other.scores.begin(), other.scores.end());
-    pixels.add(other.pixels);
-  }
-};
-
-struct Metrics {
-  ImageMetrics image;
-  std::optional<double> pixel_auroc;
-  size_t images = 0;
-  size_t defects = 0;
-};
-
-class Evaluation {
- public:
-  Evaluation(const Detector& detector, const Dataset& dataset)
-      : detector_(detector),
-        dataset_(dataset),
-        total_(static_cast<double>(dataset.good.images.size() + dataset.defects())) {
-    seen(dataset.good, good_);
-  }
-
-  /// A class against the good images.
-  Metrics of(const TestGroup& group) {
-    Tally tally;
-    seen(group, tally);
-    defective_.add(tally);
-    return compare(tally);
-  }
-
-  /// All classes that of() was called for against the good images.
-  Metrics of_all() const { return compare(defective_); }
-
- private:
-  void seen(const TestGroup& group, Tally& tally) {
-    size_t index = 0;
-    const auto count = [&](const Processed& image) {
-      tally.scores.push_back(image.result.score);
-      if (dataset_.has_masks) {
-        const cv::Mat none(image.size.height, image.size.width, CV_8U, cv::Scalar(0));
-        count_pixels(image, group.masks.empty() ? none : read_grey(group.masks[index]),
-                     tally.pixels);
-      }
-      ++index;
-      progress_.show("Scoring", ++done_ / total_);
-    };
-    score_images(detector_, group.images, count);
-  }
-
-  Metrics compare(const Tally& defective) const {
-    Metrics metrics;
-    metrics.image = image_metrics(good_.scores, defective.scores);
-    PixelHistogram pixels;
-    pixels.add(good_.pixels);
-    pixels.add(defective.pixels);
-    metrics.pixel_auroc = pixels.auroc();
-    metrics.defects = defective.scores.size();
-    metrics.images = good_.scores.size() + metrics.defects;
-    return metrics;
-  }
-
-  const Detector& detector_;
-  const Dataset& dataset_;
-  Progress progress_;
-  double total_;
-  double done_ = 0;
-  Tally good_, defective_;
-};
-
-Json to_json(const Metrics& metrics) {
-  const auto value = [](const std::optional<double>& v) { return v ? Json(*v) : Json(nullptr); };
-  return {{"image_auroc", value(metrics.image.auroc)},
-          {"image_ap", value(metrics.image.average_precision)},
-          {"image_f1", value(metrics.image.best_f1)},
-          {"pixel_auroc", value(metrics.pixel_auroc)},
-          {"images", metrics.images},
-          {"defects", metrics.defects}};
+template <typename Value>
+Json or_null(const std::optional<Value>& value) {
+  return value ? Json(*value) : Json(nullptr);
 }
 
-std::vector<std::string> to_row(const std::string& name, const Metrics& metrics) {
-  const auto percent = [](const std::optional<double>& v) -> std::string {
-    std::array<char, 16> text{"-"};
-    if (v) std::snprintf(text.data(), text.size(), "%.2f", *v * 100);
-    return text.data();
+Json or_null(const std::optional<Interval>& interval) {
+  return interval ? Json{interval->low, interval->high} : Json(nullptr);
+}
+
+Json to_json(const Metrics& metrics) {
+  const ImageMetrics& image = metrics.image;
+  const ImageIntervals& intervals = metrics.intervals;
+  return {{"image_auroc", or_null(image.auroc)},
+          {"image_auroc_ci", or_null(intervals.auroc)},
+          {"image_ap", or_null(image.average_precision)},
+          {"image_ap_ci", or_null(intervals.average_precision)},
+          {"image_f1", or_null(image.best_f1)},
+          {"image_f1_ci", or_null(intervals.best_f1)},
+          {"image_f1_calibrated", or_null(image.calibrated_f1)},
+          {"image_f1_calibrated_ci", or_null(intervals.calibrated_f1)},
+          {"pixel_auroc", or_null(metrics.pixel_auroc)},
+          {"pixel_auroc_ci", or_null(metrics.pixel_intervals.auroc)},
+          {"aupro", or_null(metrics.aupro)},
+          {"aupro_ci", or_null(metrics.pixel_intervals.aupro)},
+          {"images", metrics.images},
+          {"defects", metrics.defects},
+          {"false_alarms", or_null(metrics.false_alarms)},
+          {"misses", or_null(metrics.misses)}};
+}
+
+std::vector<std::string> to_row(const Metrics& metrics) {
+  const auto percent = [](const std::optional<double>& v) {
+    return v ? fixed(*v * 100, 2) : std::string("-");
   };
-  return {name,
+  const auto count = [](const std::optional<size_t>& v) {
+    return v ? std::to_string(*v) : std::string("-");
+  };
+  const auto range = [](const std::optional<Interval>& v) {
+    return v ? fixed(v->low * 100, 1) + "-" + fixed(v->high * 100, 1) : std::string("-");
+  };
+  return {metrics.name,
           std::to_string(metrics.images),
           std::to_string(metrics.defects),
           percent(metrics.image.auroc),
+          range(metrics.intervals.auroc),
           percent(metrics.image.average_precision),
           percent(metrics.image.best_f1),
-          percent(metrics.pixel_auroc)};
+          percent(metrics.image.calibrated_f1),
+          count(metrics.false_alarms),
+          count(metrics.misses),
+          percent(metrics.pixel_auroc),
+          percent(metrics.aupro)};
 }
 
-/// Says what can't be computed and why, before the reader wonders.
-void warn(const Dataset& dataset, const std::string& folder) {
-  const auto say = [&](const char* what) {
-    std::cerr << "patchcore: " << quoted(folder) << " has " << what << '\n';
-  };
-  if (dataset.good.images.empty()) say("no good images: the image AUROC, AP and F1 are undefined.");
-  if (dataset.classes.empty()) say("no defective images: no AUROC, AP or F1 is defined.");
-  if (!dataset.has_masks) say("no folder ground_truth: the pixel AUROC is undefined.");
+void print_table(const EvaluationResult& result) {
+  Table table({"%", "images", "defects", "image AUROC", "95 % of it", "AP", "F1", "F1 calibrated",
+               "false alarms", "misses", "pixel AUROC", "AUPRO"});
+  for (const Metrics& metrics : result.classes) table.add(to_row(metrics));
+  table.add(to_row(result.all));
+  table.print(std::cout);
+}
+
+void print_json(const EvaluationResult& result) {
+  Json object = to_json(result.all), classes = Json::object();
+  for (const Metrics& metrics : result.classes) classes[metrics.name] = to_json(metrics);
+  object["classes"] = std::move(classes);
+  print_indented(std::cout, object);
 }
 
 void run(const EvaluateCommand& command) {
+  if (!command.report.empty()) check_writable(command.report);
   const Dataset dataset = list_dataset(command.dataset);
   const auto detector = open_detector(command.bank);
-  warn(dataset, command.dataset);
 
-  Json classes = Json::object();
-  Table table({"%", "images", "defects", "image AUROC", "AP", "F1", "pixel AUROC"});
-  Evaluation evaluation(*detector, dataset);
-  for (const TestGroup& group : dataset.classes) {
-    const Metrics metrics = evaluation.of(group);
-    classes[group.name] = to_json(metrics);
-    table.add(to_row(group.name, metrics));
-  }
-  const Metrics all = evaluation.of_all();
-  if (command.json) {
-    Json result = to_json(all);
-    result["classes"] = std::move(classes);
-    print_indented(std::cout, result);
-  } else {
-    table.add(to_row("all", all));
-    table.print(std::cout);
-  }
+  Gallery gallery(command.gallery, detector->bank().calibration);
+  EvaluationOptions options{command.bootstrap, parse_pixel_geometry(command.geometry)};
+  if (!command.report.empty()) options.gallery = &gallery;
+  const EvaluationResult result = Evaluation(*detector, dataset, options).run();
+
+  for (const std::string& note : result.notes)
+    std::cerr << "patchcore: " << quoted(command.dataset) << ": " << note << '\n';
+  if (!command.report.empty())
+    write_report(command.report, {command.dataset, command.bank.bank, command.geometry,
+                                  command.bootstrap, detector->bank(), result, gallery});
+  command.json ? print_json(result) : print_table(result);
   finish_output();
+}
+
+void add_metric_options(CLI::App& evaluate, EvaluateCommand& command) {
+  evaluate
+      .add_option("--pixel-geometry", command.geometry,
+                  "mask: pixels of the mask, the map is brought to its size. official: pixels of "
+                  "the network's input, masks are resized and truncated as PatchCore's authors do")
+      ->check(CLI::IsMember({"mask", "official"}))
+      ->type_name("G")
+      ->capture_default_str();
+  evaluate
+      .add_option("--bootstrap", command.bootstrap.resamples,
+                  "Resamples for the 95 % intervals, 0: no intervals")
+      ->check(CLI::Range(0, 10000).description(""))
+      ->type_name("N")
+      ->capture_default_str();
+  evaluate.add_option("--seed", command.bootstrap.seed, "Of the resamples")
+      ->check(CLI::NonNegativeNumber.description(""))
+      ->type_name("S")
+      ->capture_default_str();
+}
+
+void add_report_options(CLI::App& evaluate, EvaluateCommand& command) {
+  evaluate.add_flag("--json", command.json,
+                    "A JSON object: image_auroc, image_ap, image_f1, image_f1_calibrated, "
+                    "pixel_auroc, aupro (0..1, null where undefined), each with its interval "
+                    "NAME_ci, images, defects, false_alarms, misses; the same under classes.NAME");
+  evaluate
+      .add_option("--report", command.report,
+                  "Also write a report for a person: one HTML file with all of it, curves and "
+                  "pictures of the worst misses and false alarms")
+      ->type_name("FILE.html");
+  evaluate
+      .add_option("--gallery", command.gallery, "Misses and false alarms that the report shows")
+      ->check(CLI::Range(0, 1000).description(""))
+      ->type_name("N")
+      ->capture_default_str();
 }
 
 }  // namespace
@@ -168,15 +161,13 @@ void add_evaluate(CLI::App& app) {
       ->required()
       ->type_name("DIR");
   add_bank_options(evaluate, command->bank);
-  evaluate.add_flag("--json", command->json,
-                    "A JSON object: image_auroc, image_ap, image_f1, pixel_auroc (0..1, null where "
-                    "undefined), images, defects; the same under classes.NAME");
+  add_metric_options(evaluate, *command);
+  add_report_options(evaluate, *command);
   evaluate.footer(
-      "Each class is compared with the good images. Pixel metrics compare the anomaly map, "
-      "brought\n"
-      "to the mask's size, with the mask.\n\n"
+      "Each class is compared with the good images. What is undefined is said on standard "
+      "error.\n\n"
       "Example:\n"
-      "  patchcore evaluate --bank part.safetensors --dataset part/");
+      "  patchcore evaluate --bank part.safetensors --dataset part/ --report part.html");
   evaluate.callback([command] { run(*command); });
 }
 

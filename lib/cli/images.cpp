@@ -49,12 +49,16 @@ class CapturedStderr {
   CapturedStderr(const CapturedStderr&) = delete;
   CapturedStderr& operator=(const CapturedStderr&) = delete;
 
-  /// The first line of what was written so far.
+  /// The first line of what was written so far, without OpenCV's own "[ WARN:0@0.007] global
+  /// FILE (629) FUNCTION " before it and a full stop behind.
   std::string line() const {
     std::array<char, 256> text;
     const ssize_t length = memory_ < 0 ? 0 : ::pread(memory_, text.data(), text.size(), 0);
     const std::string all(text.data(), static_cast<size_t>(std::max<ssize_t>(length, 0)));
-    return all.substr(0, all.find('\n'));
+    std::string first = all.substr(0, all.find('\n'));
+    if (first.starts_with("[ ")) first.erase(0, first.find(' ', first.find(") ") + 2) + 1);
+    while (first.ends_with('.')) first.pop_back();
+    return first;
   }
 
  private:

@@ -53,7 +53,7 @@ void check_writable(const fs::path& file) {
   std::error_code error;
   const fs::file_status status = fs::status(file, error);
   if (fs::is_directory(status)) refuse(file, "it is a folder");
-  // A bank is renamed to its place: /dev/null would be a plain file afterwards.
+  // A new file is renamed to its place: /dev/null would be a plain file afterwards.
   if (fs::exists(status) && !fs::is_regular_file(status)) refuse(file, "it is not a regular file");
   const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
   if (!fs::is_directory(folder, error))

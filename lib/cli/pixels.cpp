@@ -3,11 +3,14 @@
 
 #include <cmath>
 #include <opencv2/imgproc.hpp>
+#include <vector>
+
+#include "error.hpp"
 
 namespace patchcore::cli {
 namespace {
 
-constexpr uchar kDefective = 127;  // above it
+constexpr uchar kWhite = 255;
 
 cv::Range pixels_inside(double start, double length, int size) {
   // Region borders are fractions of whole pixels: what rounding makes of them must not move one.
@@ -20,18 +23,58 @@ cv::Range pixels_inside(double start, double length, int size) {
 /// The map at the size of the whole image. A crop is undone first, at the scale where it was made
 /// of whole pixels; around it the border's values are repeated.
 cv::Mat whole_map(const Processed& image, cv::Size size) {
-  const at::Tensor& tensor = image.result.map;
-  const cv::Mat map(static_cast<int>(tensor.size(0)), static_cast<int>(tensor.size(1)), CV_32F,
-                    tensor.data_ptr());
   const InputGeometry& g = image.geometry;
   cv::Mat canvas, resized;
-  cv::copyMakeBorder(map, canvas, g.top, g.resized.height - g.input.height - g.top, g.left,
-                     g.resized.width - g.input.width - g.left, cv::BORDER_REPLICATE);
+  cv::copyMakeBorder(input_map(image), canvas, g.top, g.resized.height - g.input.height - g.top,
+                     g.left, g.resized.width - g.input.width - g.left, cv::BORDER_REPLICATE);
   cv::resize(canvas, resized, size, 0, 0, cv::INTER_LINEAR);
   return resized;
 }
 
+/// The mask as the network's input would be made of it.
+cv::Mat input_mask(const Processed& image, const cv::Mat& mask, const Preprocess& preprocess) {
+  const Size input = image.geometry.input;
+  if (preprocess.geometry({mask.cols, mask.rows}).input != input)
+    throw Error(ErrorCode::Failed, "The mask of \"" + image.file.path.string() +
+                                       "\" has another shape than the image.");
+  cv::Mat rgb, grey, resized(input.height, input.width, CV_8UC3);
+  cv::cvtColor(mask, rgb, cv::COLOR_GRAY2RGB);
+  preprocess.resize({rgb.data, rgb.cols, rgb.rows, static_cast<std::ptrdiff_t>(rgb.step)},
+                    resized.data);
+  cv::extractChannel(resized, grey, 0);
+  return grey;
+}
+
+/// Numbers the regions; returns how many there are.
+int label(const cv::Mat& defective, cv::Mat& regions) {
+  constexpr int kEightConnected = 8;
+  return cv::connectedComponents(defective, regions, kEightConnected, CV_32S) - 1;
+}
+
+/// For each region what a pixel of it is of the whole.
+std::vector<double> shares_of(const ComparedPixels& pixels) {
+  std::vector<double> shares(static_cast<size_t>(pixels.count) + 1, 0.0);
+  if (pixels.count == 0) return shares;
+  for (auto region = pixels.regions.begin<int>(); region != pixels.regions.end<int>(); ++region)
+    ++shares[static_cast<size_t>(*region)];
+  for (double& share : shares) share = 1 / share;
+  return shares;
+}
+
 }  // namespace
+
+PixelGeometry parse_pixel_geometry(const std::string& text) {
+  if (text == "mask") return PixelGeometry::Mask;
+  if (text == "official") return PixelGeometry::Official;
+  throw Error(ErrorCode::InvalidArgument,
+              "\"" + text + "\" is no pixel geometry; there are mask and official.");
+}
+
+cv::Mat input_map(const Processed& image) {
+  const at::Tensor& tensor = image.result.map;
+  return {static_cast<int>(tensor.size(0)), static_cast<int>(tensor.size(1)), CV_32F,
+          tensor.data_ptr()};
+}
 
 cv::Rect pixels_inside(const Rectangle& region, cv::Size size) {
   const cv::Range x = pixels_inside(region.x, region.width, size.width);
@@ -39,15 +82,41 @@ cv::Rect pixels_inside(const Rectangle& region, cv::Size size) {
   return {x.start, y.start, std::max(0, x.size()), std::max(0, y.size())};
 }
 
-void count_pixels(const Processed& image, const cv::Mat& mask, PixelHistogram& histogram) {
-  const cv::Mat map = whole_map(image, mask.size());
-  const cv::Rect inside = pixels_inside(image.geometry.region, mask.size());
-  for (int y = inside.y; y < inside.y + inside.height; ++y) {
-    const auto* values = map.ptr<float>(y);
-    const auto* truth = mask.ptr<uchar>(y);
-    for (int x = inside.x; x < inside.x + inside.width; ++x)
-      histogram.add(values[x], truth[x] > kDefective);
+ComparedPixels compare_pixels(const Processed& image, const cv::Mat& mask,
+                              const Preprocess& preprocess, PixelGeometry geometry) {
+  ComparedPixels pixels;
+  if (geometry == PixelGeometry::Official) {
+    pixels.values = input_map(image);
+    if (!mask.empty())
+      pixels.count = label(input_mask(image, mask, preprocess) == kWhite, pixels.regions);
+    return pixels;
+  }
+  const cv::Size size = mask.empty() ? cv::Size(image.size.width, image.size.height) : mask.size();
+  const cv::Rect inside = pixels_inside(image.geometry.region, size);
+  pixels.values = whole_map(image, size)(inside);
+  if (mask.empty()) return pixels;
+  pixels.count = label(mask > kGoodUpTo, pixels.regions);
+  pixels.regions = pixels.regions(inside);
+  return pixels;
+}
+
+template <int Bits>
+void count_pixels(const ComparedPixels& pixels, BasicPixelHistogram<Bits>& histogram) {
+  const cv::Mat& values = pixels.values;
+  const std::vector<double> shares = shares_of(pixels);
+  for (int y = 0; y < values.rows; ++y) {
+    const auto* value = values.ptr<float>(y);
+    const int* region = pixels.count > 0 ? pixels.regions.ptr<int>(y) : nullptr;
+    for (int x = 0; x < values.cols; ++x) {
+      if (region && region[x] > 0)
+        histogram.add_defective(value[x], shares[static_cast<size_t>(region[x])]);
+      else
+        histogram.add_good(value[x]);
+    }
   }
 }
+
+template void count_pixels(const ComparedPixels&, PixelHistogram&);
+template void count_pixels(const ComparedPixels&, BasicPixelHistogram<6>&);
 
 }  // namespace patchcore::cli

@@ -1,24 +1,27 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// Expected values: scikit-learn (roc_auc_score, average_precision_score, the largest F1 over
-// precision_recall_curve), or by hand where they are 0, 1/2 or 1.
-#include <cmath>
+// Expected values: scikit-learn (roc_auc_score, average_precision_score, f1_score, the largest F1
+// over precision_recall_curve), or by hand where they are 0, 1/2 or 1.
 #include <vector>
 
 #include "../check_main.hpp"
 #include "metrics.hpp"
 
-using patchcore::cli::image_metrics;
-using patchcore::cli::ImageMetrics;
-using patchcore::cli::PixelHistogram;
+using namespace patchcore::cli;
 
 namespace {
 
 constexpr double kTolerance = 1e-12;
 
-ImageMetrics with_ties() {
-  const std::vector<double> good{0.1, 0.4, 0.35, 0.8, 0.4};
-  const std::vector<double> defective{0.4, 0.9, 0.65, 0.35, 0.8, 1.2};
-  return image_metrics(good, defective);
+ImageMetrics measure(const std::vector<double>& good, const std::vector<double>& defective,
+                     std::optional<double> threshold = {}) {
+  return image_metrics(score_levels(good, defective), threshold);
+}
+
+const std::vector<double> kGood{0.1, 0.4, 0.35, 0.8, 0.4};
+const std::vector<double> kDefective{0.4, 0.9, 0.65, 0.35, 0.8, 1.2};
+
+ImageMetrics with_ties(std::optional<double> threshold = {}) {
+  return measure(kGood, kDefective, threshold);
 }
 
 START_TEST(image_auroc_counts_ties_half) {
@@ -38,7 +41,7 @@ END_TEST
 
 START_TEST(scores_that_are_all_equal_tell_nothing) {
   const std::vector<double> good{3, 3, 3}, defective{3, 3};
-  const ImageMetrics metrics = image_metrics(good, defective);
+  const ImageMetrics metrics = measure(good, defective);
   ck_assert_double_eq_tol(*metrics.auroc, 0.5, kTolerance);
   ck_assert_double_eq_tol(*metrics.average_precision, 0.4, kTolerance);
   ck_assert_double_eq_tol(*metrics.best_f1, 0.5714285714285715, kTolerance);
@@ -47,7 +50,7 @@ END_TEST
 
 START_TEST(separated_scores_are_perfect) {
   const std::vector<double> good{0, 1}, defective{1.5, 7};
-  const ImageMetrics metrics = image_metrics(good, defective);
+  const ImageMetrics metrics = measure(good, defective);
   ck_assert_double_eq(*metrics.auroc, 1);
   ck_assert_double_eq(*metrics.average_precision, 1);
   ck_assert_double_eq(*metrics.best_f1, 1);
@@ -56,96 +59,61 @@ END_TEST
 
 START_TEST(reversed_scores_have_no_area) {
   const std::vector<double> good{5, 6}, defective{1};
-  ck_assert_double_eq(*image_metrics(good, defective).auroc, 0);
+  ck_assert_double_eq(*measure(good, defective).auroc, 0);
 }
 END_TEST
 
 START_TEST(image_metrics_need_good_images) {
-  const ImageMetrics metrics = image_metrics({}, std::vector<double>{1});
+  const ImageMetrics metrics = measure({}, {1});
   ck_assert(!metrics.auroc && !metrics.average_precision && !metrics.best_f1);
 }
 END_TEST
 
 START_TEST(image_metrics_need_defects) {
-  const ImageMetrics metrics = image_metrics(std::vector<double>{1}, {});
+  const ImageMetrics metrics = measure({1}, {});
   ck_assert(!metrics.auroc && !metrics.average_precision && !metrics.best_f1);
 }
 END_TEST
 
-// 1000 values, 101 of them different; scikit-learn got the same ones from numpy.
-constexpr double kSampleAuroc = 0.7157486835534259;
-
-void add_sample(PixelHistogram& histogram, int first, int last) {
-  for (int i = first; i < last; ++i) {
-    const float value = static_cast<float>(i * 37 % 101) / 8;
-    histogram.add(value, (i * i + static_cast<int>(value)) % 7 == 0 || value > 11.5f);
-  }
-}
-
-START_TEST(pixel_auroc_is_exact_where_values_lie_in_bins_of_their_own) {
-  PixelHistogram histogram;
-  add_sample(histogram, 0, 1000);
-  ck_assert_double_eq_tol(*histogram.auroc(), kSampleAuroc, kTolerance);
+START_TEST(calibrated_f1_is_that_of_the_given_threshold) {
+  ck_assert_double_eq_tol(*with_ties(0.65).calibrated_f1, 0.7272727272727273, kTolerance);
+  ck_assert_double_eq_tol(*with_ties(0.5).calibrated_f1, 0.7272727272727273, kTolerance);
 }
 END_TEST
 
-START_TEST(histograms_add_up) {
-  PixelHistogram first, second;
-  add_sample(first, 0, 300);
-  add_sample(second, 300, 1000);
-  first.add(second);
-  ck_assert_double_eq_tol(*first.auroc(), kSampleAuroc, kTolerance);
+START_TEST(a_score_at_the_threshold_counts_as_defective) {
+  ck_assert_double_eq_tol(*with_ties(0.4).calibrated_f1, 0.7142857142857143, kTolerance);
 }
 END_TEST
 
-START_TEST(pixel_bins_are_finer_than_a_thousandth) {
-  for (const float value : {1e-30f, 0.003f, 1.0f, 12345.0f}) {
-    PixelHistogram histogram;
-    histogram.add(value, false);
-    histogram.add(value * 1.001f, true);
-    ck_assert_double_eq(*histogram.auroc(), 1);
-  }
+START_TEST(calibrated_f1_above_all_scores_is_zero) {
+  ck_assert_double_eq(*with_ties(2).calibrated_f1, 0);
 }
 END_TEST
 
-START_TEST(pixels_in_one_bin_are_a_tie) {
-  PixelHistogram histogram;
-  histogram.add(1.0f, false);
-  histogram.add(std::nextafter(1.0f, 2.0f), true);
-  ck_assert_double_eq(*histogram.auroc(), 0.5);
+START_TEST(calibrated_f1_needs_a_threshold) { ck_assert(!with_ties().calibrated_f1); }
+END_TEST
+
+START_TEST(a_level_that_nobody_has_changes_nothing) {
+  std::vector<Level> levels = score_levels(kGood, kDefective);
+  levels.insert(levels.begin(), {9, 0, 0});
+  levels.push_back({0, 0, 0});
+  const ImageMetrics metrics = image_metrics(levels);
+  ck_assert_double_eq(*metrics.auroc, *with_ties().auroc);
+  ck_assert_double_eq(*metrics.average_precision, *with_ties().average_precision);
+  ck_assert_double_eq(*metrics.best_f1, *with_ties().best_f1);
 }
 END_TEST
 
-START_TEST(zero_is_below_every_positive_value) {
-  PixelHistogram histogram;
-  histogram.add(-0.0f, false);
-  histogram.add(0.0f, false);
-  histogram.add(1e-38f, true);
-  ck_assert_double_eq(*histogram.auroc(), 1);
-}
-END_TEST
-
-START_TEST(values_that_no_map_has_count_as_zero) {
-  PixelHistogram histogram;
-  histogram.add(-5.0f, false);
-  histogram.add(std::nanf(""), true);
-  ck_assert_double_eq(*histogram.auroc(), 0.5);
-}
-END_TEST
-
-START_TEST(infinity_is_above_every_number) {
-  PixelHistogram histogram;
-  histogram.add(3.4e38f, false);
-  histogram.add(INFINITY, true);
-  ck_assert_double_eq(*histogram.auroc(), 1);
-}
-END_TEST
-
-START_TEST(pixel_auroc_needs_both_kinds) {
-  PixelHistogram histogram;
-  ck_assert(!histogram.auroc());
-  histogram.add(1, false);
-  ck_assert(!histogram.auroc());
+START_TEST(curves_have_a_point_a_level) {
+  const auto points = curve(score_levels(kGood, kDefective));
+  ck_assert_uint_eq(points.size(), 7);
+  // At 0.8: of five good ones one is above, of six defective ones three.
+  ck_assert_double_eq_tol(points[2].false_positive_rate, 1 / 5.0, kTolerance);
+  ck_assert_double_eq_tol(points[2].recall, 3 / 6.0, kTolerance);
+  ck_assert_double_eq_tol(points[2].precision, 3 / 4.0, kTolerance);
+  ck_assert_double_eq(points[6].false_positive_rate, 1);
+  ck_assert_double_eq(points[6].recall, 1);
 }
 END_TEST
 
@@ -156,10 +124,10 @@ Suite* suite() {
        {image_auroc_counts_ties_half, average_precision_takes_ties_together,
         f1_is_that_of_the_best_threshold, scores_that_are_all_equal_tell_nothing,
         separated_scores_are_perfect, reversed_scores_have_no_area, image_metrics_need_good_images,
-        image_metrics_need_defects, pixel_auroc_is_exact_where_values_lie_in_bins_of_their_own,
-        histograms_add_up, pixel_bins_are_finer_than_a_thousandth, pixels_in_one_bin_are_a_tie,
-        zero_is_below_every_positive_value, values_that_no_map_has_count_as_zero,
-        infinity_is_above_every_number, pixel_auroc_needs_both_kinds})
+        image_metrics_need_defects, calibrated_f1_is_that_of_the_given_threshold,
+        a_score_at_the_threshold_counts_as_defective, calibrated_f1_above_all_scores_is_zero,
+        calibrated_f1_needs_a_threshold, a_level_that_nobody_has_changes_nothing,
+        curves_have_a_point_a_level})
     tcase_add_test(all, test);
   suite_add_tcase(suite, all);
   return suite;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // How an anomaly map meets a mask. Expected values by hand.
 #include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros.h>
 
 #include "../check_main.hpp"
+#include "error.hpp"
 #include "pixels.hpp"
 
 using namespace patchcore;
@@ -31,6 +33,12 @@ cv::Mat mask(cv::Size size, int columns, int value = 255) {
   return mask;
 }
 
+/// Counts what is compared at the mask's size.
+void count(const Processed& image, const cv::Mat& mask, PixelHistogram& histogram) {
+  const Preprocess unused(Settings(), 16);
+  count_pixels(compare_pixels(image, mask, unused, PixelGeometry::Mask), histogram);
+}
+
 START_TEST(a_whole_region_has_all_pixels) {
   ck_assert(pixels_inside({0, 0, 1, 1}, {7, 5}) == cv::Rect(0, 0, 7, 5));
 }
@@ -53,7 +61,7 @@ END_TEST
 
 START_TEST(a_map_that_agrees_with_the_mask_is_perfect) {
   PixelHistogram histogram;
-  count_pixels(half_anomalous(), mask({4, 4}, 2), histogram);
+  count(half_anomalous(), mask({4, 4}, 2), histogram);
   ck_assert_double_eq(*histogram.auroc(), 1);
 }
 END_TEST
@@ -61,15 +69,15 @@ END_TEST
 START_TEST(the_map_comes_to_the_size_of_the_mask_bilinearly) {
   // By 2, a row becomes 1 1 1 .75 .25 0 0 0: four columns are apart from the rest only so.
   PixelHistogram histogram;
-  count_pixels(half_anomalous(), mask({8, 12}, 4), histogram);
+  count(half_anomalous(), mask({8, 12}, 4), histogram);
   ck_assert_double_eq(*histogram.auroc(), 1);
 }
 END_TEST
 
 START_TEST(a_mask_is_defective_above_127) {
   PixelHistogram below, above;
-  count_pixels(half_anomalous(), mask({4, 4}, 2, 127), below);
-  count_pixels(half_anomalous(), mask({4, 4}, 2, 128), above);
+  count(half_anomalous(), mask({4, 4}, 2, 127), below);
+  count(half_anomalous(), mask({4, 4}, 2, 128), above);
   ck_assert(!below.auroc());
   ck_assert(above.auroc().has_value());
 }
@@ -77,15 +85,134 @@ END_TEST
 
 START_TEST(what_a_crop_left_out_is_not_counted) {
   PixelHistogram histogram;
-  count_pixels(cropped(), mask({8, 8}, 2), histogram);  // all of it left of the crop
+  count(cropped(), mask({8, 8}, 2), histogram);  // all of it left of the crop
   ck_assert(!histogram.auroc());
 }
 END_TEST
 
 START_TEST(a_crop_lies_where_it_was_cut) {
   PixelHistogram histogram;
-  count_pixels(cropped(), mask({8, 8}, 4), histogram);  // the crop's left half is columns 2 and 3
+  count(cropped(), mask({8, 8}, 4), histogram);  // the crop's left half is columns 2 and 3
   ck_assert_double_eq(*histogram.auroc(), 1);
+}
+END_TEST
+
+START_TEST(without_a_mask_all_pixels_are_good) {
+  PixelHistogram histogram;
+  count(half_anomalous(), {}, histogram);
+  ck_assert(!histogram.auroc());
+  histogram.add_defective(2, 1);
+  ck_assert_double_eq(*histogram.auroc(), 1);
+}
+END_TEST
+
+// The number of regions shows in the overlap: one of n regions above all good pixels gives 1 / n.
+// `kept`: the pixels of the region that is; all others have the value 0.
+double overlap(const cv::Mat& mask, const std::vector<cv::Point>& kept, const Processed& like) {
+  Processed image = like;
+  image.result.map = at::zeros({like.geometry.input.height, like.geometry.input.width});
+  cv::Mat map = input_map(image);
+  for (const cv::Point& pixel : kept) map.at<float>(pixel) = 1;
+  PixelHistogram histogram;
+  count(image, mask, histogram);
+  // From (0, o) the curve goes straight to (1, 1): up to 0.3 its mean is o + (1 - o) * 0.15.
+  return (*histogram.aupro() - 0.15) / 0.85;
+}
+
+START_TEST(pixels_that_touch_at_a_corner_are_one_region) {
+  cv::Mat mask(4, 4, CV_8U, cv::Scalar(0));
+  mask.at<uchar>(0, 0) = mask.at<uchar>(1, 1) = 255;
+  mask.at<uchar>(3, 3) = 255;
+  ck_assert_double_eq_tol(overlap(mask, {{3, 3}}, half_anomalous()), 1 / 2.0, 1e-12);
+  ck_assert_double_eq_tol(overlap(mask, {{0, 0}}, half_anomalous()), 1 / 4.0, 1e-12);
+}
+END_TEST
+
+START_TEST(a_region_outside_the_crop_is_none) {
+  cv::Mat mask(8, 8, CV_8U, cv::Scalar(0));
+  mask.at<uchar>(0, 0) = 255;
+  mask.at<uchar>(3, 3) = 255;
+  ck_assert_double_eq_tol(overlap(mask, {{1, 1}}, cropped()), 1, 1e-12);
+}
+END_TEST
+
+START_TEST(of_a_region_that_a_crop_cuts_the_inside_counts) {
+  cv::Mat mask(8, 8, CV_8U, cv::Scalar(0));
+  mask(cv::Rect(0, 3, 4, 1)).setTo(255);  // columns 2 and 3 are inside
+  ck_assert_double_eq_tol(overlap(mask, {{0, 1}}, cropped()), 1 / 2.0, 1e-12);
+}
+END_TEST
+
+START_TEST(a_crop_does_not_part_a_region) {
+  cv::Mat mask(8, 8, CV_8U, cv::Scalar(0));
+  mask(cv::Rect(2, 0, 1, 4)).setTo(255);  // two bars that meet above the crop
+  mask(cv::Rect(5, 0, 1, 3)).setTo(255);
+  mask(cv::Rect(2, 0, 4, 1)).setTo(255);
+  ck_assert_double_eq_tol(overlap(mask, {{0, 0}}, cropped()), 1 / 3.0, 1e-12);
+}
+END_TEST
+
+// The same maps and masks in numpy, through compute_pro and trapezoid of MVTec AD's evaluation
+// code.
+START_TEST(aupro_is_that_of_mvtecs_evaluation_code) {
+  constexpr int kWidth = 12, kHeight = 10;
+  PixelHistogram histogram;
+  for (int i = 0; i < 3; ++i) {
+    cv::Mat mask(kHeight, kWidth, CV_8U, cv::Scalar(0));
+    if (i == 1) mask(cv::Rect(1, 1, 3, 3)).setTo(255);
+    if (i == 1) mask.at<uchar>(4, 4) = 255;
+    if (i == 2) mask(cv::Rect(7, 5, 3, 4)).setTo(255);
+    if (i == 2) mask.at<uchar>(0, 0) = 255;
+    Processed image{kFile, {kWidth, kHeight}, {{kWidth, kHeight}, {kWidth, kHeight}, 0, 0, {}}, {}};
+    image.result.map = at::zeros({kHeight, kWidth});
+    cv::Mat map = input_map(image);
+    for (int p = 0; p < kWidth * kHeight; ++p)
+      map.at<float>(p / kWidth, p % kWidth) =
+          static_cast<float>((i * kWidth * kHeight + p) * 37 % 101) / 8 +
+          (mask.at<uchar>(p / kWidth, p % kWidth) ? 4.f : 0.f);
+    count(image, mask, histogram);
+  }
+  ck_assert_double_eq_tol(*histogram.aupro(), 0.6324101549620837, 1e-12);
+  ck_assert_double_eq_tol(*histogram.aupro(0.05), 0.5320804484009232, 1e-12);
+  ck_assert_double_eq_tol(*histogram.aupro(1), 0.8329376854599407, 1e-12);
+  ck_assert_double_eq_tol(*histogram.auroc(), 0.7628047993807251, 1e-12);  // roc_auc_score
+}
+END_TEST
+
+/// An image of 32 x 32 that is resized to 16 x 16, its map 1 where the mask is not fully good.
+Processed halved() {
+  Result result;
+  result.map = at::zeros({16, 16});
+  return {kFile, {32, 32}, {{16, 16}, {16, 16}, 0, 0, {}}, result};
+}
+
+Settings halving() {
+  Settings settings;
+  settings.resize = {16, 16};
+  return settings;
+}
+
+START_TEST(an_official_mask_is_resized_and_what_is_not_white_is_good) {
+  // Pillow's bilinear filter reaches over two of the mask's pixels on either side: of the columns
+  // 0 to 15 that are white, 0 to 6 of the small mask stay so, and 7 becomes 223 as Pillow has it.
+  const auto pixels = compare_pixels(halved(), mask({32, 32}, 16), Preprocess(halving(), 16),
+                                     PixelGeometry::Official);
+  ck_assert_int_eq(pixels.values.cols, 16);
+  ck_assert_int_eq(pixels.count, 1);
+  ck_assert_int_eq(cv::countNonZero(pixels.regions.row(8)), 7);
+}
+END_TEST
+
+START_TEST(an_official_mask_of_another_shape_is_refused) {
+  Settings settings;
+  settings.resize = {16, 0};  // the shorter side
+  Processed image = halved();
+  try {
+    compare_pixels(image, mask({64, 32}, 16), Preprocess(settings, 16), PixelGeometry::Official);
+    ck_abort_msg("not refused");
+  } catch (const Error& error) {
+    ck_assert(std::string(error.what()).find("a.png") != std::string::npos);
+  }
 }
 END_TEST
 
@@ -96,7 +223,12 @@ Suite* suite() {
        {a_whole_region_has_all_pixels, a_pixel_is_inside_where_its_centre_is,
         neighbouring_regions_share_no_pixel, a_map_that_agrees_with_the_mask_is_perfect,
         the_map_comes_to_the_size_of_the_mask_bilinearly, a_mask_is_defective_above_127,
-        what_a_crop_left_out_is_not_counted, a_crop_lies_where_it_was_cut})
+        what_a_crop_left_out_is_not_counted, a_crop_lies_where_it_was_cut,
+        without_a_mask_all_pixels_are_good, pixels_that_touch_at_a_corner_are_one_region,
+        a_region_outside_the_crop_is_none, of_a_region_that_a_crop_cuts_the_inside_counts,
+        a_crop_does_not_part_a_region, aupro_is_that_of_mvtecs_evaluation_code,
+        an_official_mask_is_resized_and_what_is_not_white_is_good,
+        an_official_mask_of_another_shape_is_refused})
     tcase_add_test(all, test);
   suite_add_tcase(suite, all);
   return suite;
