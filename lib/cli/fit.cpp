@@ -24,7 +24,8 @@ struct FitCommand {
   std::string images;
   std::string output;
   int batch_size = kDefaultBatchSize;
-  double frame_rate = 0;  ///< frames a second; 0: no video
+  double frame_rate = 0;    ///< frames a second; 0: no video
+  bool rate_asked = false;  ///< for a false alarm rate, which has a default
 };
 
 /// Adds the images and returns the number of their patches.
@@ -80,7 +81,7 @@ void warn_if_unresolved(const FitCommand& command, const Calibration& calibratio
     std::cerr << "patchcore: " << digits(calibration.hours) << " hours are too short to tell "
               << digits(wanted.per_hour)
               << " alarms an hour: the threshold is above every normal frame.\n";
-  else if (wanted.per_hour <= 0 && wanted.rate > 0 &&
+  else if (wanted.per_hour <= 0 && command.rate_asked && wanted.rate > 0 &&
            wanted.rate * static_cast<double>(calibration.scores.size()) < 1)
     std::cerr << "patchcore: " << calibration.scores.size()
               << " images are too few to tell a false alarm rate of " << digits(wanted.rate)
@@ -169,7 +170,11 @@ void add_fit(CLI::App& app) {
       "Example:\n"
       "  patchcore fit --images good/ --backbone resnet18 --weights resnet18.safetensors \\\n"
       "      --bank-size 10000 --output part.safetensors");
-  fit.callback([command] { run(*command); });
+  const CLI::Option& rate = *fit.get_option("--false-alarm-rate");
+  fit.callback([command, &rate] {
+    command->rate_asked = rate.count() > 0;
+    run(*command);
+  });
 }
 
 }  // namespace patchcore::cli

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // From pictures to a bank, to what it says of itself, to scores, and a bank from elsewhere.
 #include <algorithm>
+#include <cmath>
 #include <opencv2/imgcodecs.hpp>
 
 #include "workshop.hpp"
@@ -69,6 +70,51 @@ START_TEST(bank_info_tells_what_was_fitted) {
 }
 END_TEST
 
+START_TEST(settings_take_the_place_of_the_presets) {
+  const json settings = info_of(
+      fit(join(kFit, {"--set", "patch_size=5", "--set", "augmentation=flip-x,shift"})))["settings"];
+  ck_assert(settings["patch_size"] == "5");
+  ck_assert(settings["augmentation"] == "flip-x,shift");
+  ck_assert(settings["preset"] == "anomalib");
+  ck_assert(!info_of(bank())["settings"].contains("augmentation"));
+}
+END_TEST
+
+START_TEST(bank_info_tells_how_sure_the_false_alarm_rate_is) {
+  const json info = info_of(bank());
+  ck_assert_int_eq(info["calibration_frames"], 6);
+  ck_assert_int_eq(info["false_alarms"], 0);
+  ck_assert_double_eq_tol(info["false_alarm_bound"], 1 - std::pow(0.05, 1.0 / 6), 1e-9);
+  ck_assert(info["calibration_hours"].is_null());
+  const json half = info_of(fit(join(kFit, {"--false-alarm-rate", "0.5"})));
+  ck_assert_int_eq(half["false_alarms"], 3);
+}
+END_TEST
+
+START_TEST(alarms_an_hour_are_counted_in_images_that_are_video) {
+  const std::string file = fresh() / "bank.safetensors";
+  const Run fitted = run(join({"fit", "--images", shared("train"), "--output", file, "--frame-rate",
+                               "2", "--alarms-per-hour", "5"},
+                              kFit));
+  ck_assert_int_eq(fitted.status, 0);
+  ck_assert_msg(fitted.err.find("too short") != std::string::npos, "%s", fitted.err.c_str());
+  const json info = info_of(file);
+  ck_assert(info["threshold_method"] == "3 folds, 5 alarms an hour");
+  ck_assert_double_eq_tol(info["calibration_hours"], 3.0 / 3600, 1e-12);
+  ck_assert_int_eq(info["calibration_alarms"], 0);
+  ck_assert_double_eq_tol(info["alarms_per_hour_bound"], std::log(20) * 1200, 1e-6);
+}
+END_TEST
+
+START_TEST(images_too_few_for_the_rate_that_was_asked_for_are_said_to_be) {
+  const std::string file = fresh() / "bank.safetensors";
+  const Run fitted = run(join(
+      {"fit", "--images", shared("train"), "--output", file, "--false-alarm-rate", "0.1"}, kFit));
+  ck_assert_msg(fitted.err.find("6 images are too few") != std::string::npos, "%s",
+                fitted.err.c_str());
+}
+END_TEST
+
 START_TEST(bank_info_has_no_threshold_without_calibration) {
   ck_assert(info_of(fit(join(kFit, {"--folds", "0"})))["threshold"].is_null());
 }
@@ -76,7 +122,7 @@ END_TEST
 
 START_TEST(bank_info_without_json_is_a_line_an_entry) {
   const std::string text = output_of({"bank", "info", bank()});
-  ck_assert(text.find("\nrows              60\n") != std::string::npos);
+  ck_assert(text.find("\nrows                   60\n") != std::string::npos);
   ck_assert(text.find("\nresize            64x64\n") != std::string::npos);
 }
 END_TEST
@@ -210,16 +256,28 @@ END_TEST
 }  // namespace
 
 int main(int argc, char** argv) {
-  return run_tests(
-      argc, argv, "commands",
-      {fit_says_in_one_line_what_it_made, fit_shows_no_progress_without_a_terminal,
-       the_same_seed_makes_the_same_bank, batches_of_another_size_make_the_same_bank,
-       the_coreset_ratio_is_that_of_the_patches, bank_info_tells_what_was_fitted,
-       bank_info_has_no_threshold_without_calibration, bank_info_without_json_is_a_line_an_entry,
-       score_gives_four_keys_a_line, a_defect_is_anomalous, an_image_of_the_fit_is_normal,
-       without_calibration_the_verdict_is_null,
-       images_come_in_the_order_of_their_names_from_all_subfolders,
-       images_of_other_shapes_in_between_change_no_score, sixteen_bits_score_as_their_upper_eight,
-       text_has_the_same_four_columns, maps_are_a_float_tensor_an_image_at_the_inputs_size,
-       an_imported_bank_scores_as_its_source, import_takes_a_memory_bank_of_half_floats});
+  return run_tests(argc, argv, "commands",
+                   {fit_says_in_one_line_what_it_made,
+                    fit_shows_no_progress_without_a_terminal,
+                    the_same_seed_makes_the_same_bank,
+                    batches_of_another_size_make_the_same_bank,
+                    the_coreset_ratio_is_that_of_the_patches,
+                    bank_info_tells_what_was_fitted,
+                    settings_take_the_place_of_the_presets,
+                    bank_info_tells_how_sure_the_false_alarm_rate_is,
+                    alarms_an_hour_are_counted_in_images_that_are_video,
+                    images_too_few_for_the_rate_that_was_asked_for_are_said_to_be,
+                    bank_info_has_no_threshold_without_calibration,
+                    bank_info_without_json_is_a_line_an_entry,
+                    score_gives_four_keys_a_line,
+                    a_defect_is_anomalous,
+                    an_image_of_the_fit_is_normal,
+                    without_calibration_the_verdict_is_null,
+                    images_come_in_the_order_of_their_names_from_all_subfolders,
+                    images_of_other_shapes_in_between_change_no_score,
+                    sixteen_bits_score_as_their_upper_eight,
+                    text_has_the_same_four_columns,
+                    maps_are_a_float_tensor_an_image_at_the_inputs_size,
+                    an_imported_bank_scores_as_its_source,
+                    import_takes_a_memory_bank_of_half_floats});
 }

@@ -51,6 +51,24 @@ START_TEST(a_network_needs_its_weights) {
 }
 END_TEST
 
+START_TEST(settings_must_be_known_and_make_sense) {
+  assert_refused(spoiled({"--set", "patch_size"}), kWrongUsage, "NAME=VALUE");
+  assert_refused(spoiled({"--set", "patch_size=4"}), kWrongUsage, "patch_size");
+  assert_refused(spoiled({"--set", "patch=5"}), kWrongUsage, "patch_size");
+  assert_refused(spoiled({"--set", "preset=paper"}), kWrongUsage, "preset");
+}
+END_TEST
+
+START_TEST(alarms_an_hour_need_a_frame_rate_and_no_other_rate) {
+  assert_refused(spoiled({"--alarms-per-hour", "1"}), kWrongUsage, "--frame-rate");
+  assert_refused(spoiled({"--alarms-per-hour", "0", "--frame-rate", "5"}), kWrongUsage,
+                 "--alarms-per-hour");
+  assert_refused(
+      spoiled({"--alarms-per-hour", "1", "--frame-rate", "5", "--false-alarm-rate", "0.1"}),
+      kWrongUsage, "--false-alarm-rate");
+}
+END_TEST
+
 START_TEST(sizes_must_fit_together) {
   assert_refused(spoiled({"--resize", "wide"}), kWrongUsage, "wide");
   assert_refused(spoiled({"--resize", "64x64", "--crop", "96"}), kWrongUsage, "96x96");
@@ -95,7 +113,8 @@ int main(int argc, char** argv) {
   return run_tests(
       argc, argv, "usage",
       {a_command_must_be_one_that_exists, what_a_command_needs_is_named, an_unknown_option_is_named,
-       names_must_be_known, a_network_needs_its_weights, sizes_must_fit_together,
+       names_must_be_known, a_network_needs_its_weights, settings_must_be_known_and_make_sense,
+       alarms_an_hour_need_a_frame_rate_and_no_other_rate, sizes_must_fit_together,
        numbers_must_lie_in_their_range, a_ratio_and_a_size_exclude_each_other, version_is_a_line,
        every_help_has_an_example});
 }
