@@ -198,13 +198,15 @@ typedef struct {
   guint max_bank_size;   /* rows; default no limit */
   guint64 seed;
   gdouble false_alarm_rate; /* normal frames that may be at or above the threshold; default 0.01 */
-  gdouble alarms_per_hour;  /* instead of a rate; needs patchcore_fit_set_video(). Default: by rate */
-  guint folds;              /* parts that the frames are split into to find it; default 3 */
+  gdouble
+      alarms_per_hour; /* instead of a rate; needs patchcore_fit_set_video(). Default: by rate */
+  guint folds;         /* parts that the frames are split into to find it; default 3 */
   /* NULL-terminated pairs of a setting's name and its value, as docs/presets.md has them, such as
    * "patch_size", "5": instead of the preset's. NULL: none */
   const gchar* const* settings;
-  PatchcoreBank* like; /* preset, settings, sizes and all else that decides a score, save the network and its
-                        * layers, are this bank's instead, which is only read during the call */
+  PatchcoreBank*
+      like; /* preset, settings, sizes and all else that decides a score, save the network and its
+             * layers, are this bank's instead, which is only read during the call */
 } PatchcoreFitOptions;
 
 /* fraction: 0..1. Called from the thread that builds. */

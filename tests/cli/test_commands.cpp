@@ -123,7 +123,7 @@ END_TEST
 START_TEST(bank_info_without_json_is_a_line_an_entry) {
   const std::string text = output_of({"bank", "info", bank()});
   ck_assert(text.find("\nrows                   60\n") != std::string::npos);
-  ck_assert(text.find("\nresize            64x64\n") != std::string::npos);
+  ck_assert(text.find("\nresize                 64x64\n") != std::string::npos);
 }
 END_TEST
 
