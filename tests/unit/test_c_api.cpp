@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // The C API through libpatchcore.so. What its functions compute: the classes' own tests.
 
+#include <tuple>
+
 #include "c_api.hpp"
 
 using namespace c_api;
@@ -157,6 +159,59 @@ START_TEST(a_cancelled_load_is_told_as_cancelled_and_a_missing_file_as_not_found
 }
 END_TEST
 
+START_TEST(a_fit_takes_settings_and_the_rate_that_its_threshold_is_found_at) {
+  const gchar* const settings[] = {"patch_size", "5", "image-scoring", "top-mean", nullptr};
+  PatchcoreFitOptions options = small();
+  options.settings = settings;
+  options.false_alarm_rate = 0.5;
+  options.folds = 2;
+  const PatchcoreBankInfo info = info_of(built(options));
+  ck_assert_uint_eq(info.calibration_frames, 4);
+  ck_assert_uint_eq(info.false_alarms, 2);
+  // Clopper and Pearson's for 2 of 4, scipy.stats.beta.ppf(0.95, 3, 2)
+  ck_assert_double_eq_tol(info.false_alarm_bound, 0.9023892, 1e-6);
+  ck_assert_double_eq(info.calibration_hours, 0);
+  ck_assert(id_of(built(options)) != id_of(built()));
+
+  const gchar* const wrong[] = {"patch_size", "4", nullptr};
+  options.settings = wrong;
+  ErrorPtr error;
+  const Backbone backbone = builtin();
+  ck_assert_ptr_null(patchcore_fit_new(backbone.get(), &options, error.out()));
+  error.assert_is(PATCHCORE_ERROR_INVALID_ARGUMENT, "patch_size");
+}
+END_TEST
+
+START_TEST(alarms_an_hour_need_the_time_of_the_frames) {
+  PatchcoreFitOptions options = small();
+  options.alarms_per_hour = 1800;
+  const Backbone backbone = builtin();
+  const Fit fit = new_fit(options, backbone);
+  ErrorPtr error;
+  for (int i = 0; i < 4; ++i) {
+    const auto rgb = stripes(i);
+    PatchcoreRequest request{};
+    request.rgb = rgb.data();
+    request.fit = fit.get();
+    patchcore_infer(backbone.get(), kSide, kSide, &request, 1, error.out());
+  }
+  ck_assert_ptr_null(patchcore_fit_build(fit.get(), nullptr, nullptr, nullptr, error.out()));
+  error.assert_is(PATCHCORE_ERROR_INVALID_ARGUMENT, "hour");
+  for (const auto& [seconds, frames, hysteresis] :
+       {std::tuple{-1.0, 1u, 0.1}, {1.0, 0u, 0.1}, {1.0, 1u, 1.5}, {double{NAN}, 1u, 0.1}}) {
+    ck_assert(!patchcore_fit_set_video(fit.get(), seconds, frames, hysteresis, error.out()));
+    error.assert_is(PATCHCORE_ERROR_INVALID_ARGUMENT);
+  }
+  ck_assert(patchcore_fit_set_video(fit.get(), 4, 1, 0.05, error.out()));
+  const Bank bank(patchcore_fit_build(fit.get(), nullptr, nullptr, nullptr, error.out()));
+  error.assert_none();
+  const PatchcoreBankInfo info = info_of(bank);
+  ck_assert_double_eq_tol(info.calibration_hours, 4.0 / 3600, 1e-12);
+  ck_assert_uint_le(info.calibration_alarms, 2);  // 1800 an hour are two in four seconds
+  ck_assert_double_gt(info.alarms_per_hour_bound, 2.99 * 900);
+}
+END_TEST
+
 int main() {
   Suite* suite = suite_create("c-api");
   TCase* fits = tcase_create("fits");
@@ -175,6 +230,8 @@ int main() {
   tcase_add_test(results, the_regions_of_a_map_are_told_in_fractions_of_the_input);
   tcase_add_test(results, no_more_regions_are_written_than_there_is_room_for);
   tcase_add_test(results, a_result_without_a_map_or_with_another_than_it_says_has_no_regions);
+  tcase_add_test(results, a_fit_takes_settings_and_the_rate_that_its_threshold_is_found_at);
+  tcase_add_test(results, alarms_an_hour_need_the_time_of_the_frames);
   suite_add_tcase(suite, results);
   return run_suite(suite);
 }
