@@ -3,28 +3,18 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 
 #include "error.hpp"
 #include "file_identity.hpp"
 #include "filter_bank.hpp"
 #include "resnet.hpp"
-#include "sha256.hpp"
 #include "weak_cache.hpp"
+#include "weights.hpp"
 
 namespace patchcore {
 namespace {
 
 constexpr const char* kBuiltin = "builtin";
-
-std::string sha256(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  Sha256 sum;
-  std::vector<char> block(1 << 20);
-  while (file.read(block.data(), static_cast<std::streamsize>(block.size())), file.gcount() > 0)
-    sum.update(block.data(), static_cast<size_t>(file.gcount()));
-  return sum.hex();
-}
 
 std::vector<FeatureLayer> all_layers(const std::string& network) {
   return network == kBuiltin ? FilterBank::all_layers() : ResNet::all_layers(network);
@@ -68,23 +58,30 @@ void check_name(const BackboneOptions& options) {
               "\"" + options.name + "\" is not a backbone; there are " + known + ".");
 }
 
-void check_weights(const BackboneOptions& options) {
-  if (options.name == kBuiltin) return;
-  if (options.weights.empty())
-    throw Error(ErrorCode::NotFound,
-                "The backbone " + options.name + " needs a file with its weights; none was named.");
+/// The file that was named, else the one that was fetched; absolute, since a bank keeps the path
+/// and may be used from another folder.
+std::string weights_of(const BackboneOptions& options) {
+  if (options.name == kBuiltin) return "";
+  const bool named = !options.weights.empty();
+  const std::string path = named ? std::filesystem::absolute(options.weights).string()
+                                 : cached_weights(options.name).string();
   std::error_code error;
-  const auto status = std::filesystem::status(options.weights, error);
-  if (status.type() == std::filesystem::file_type::not_found)
-    throw Error(ErrorCode::NotFound, "There is no weights file \"" + options.weights + "\".");
+  const auto status = std::filesystem::status(path, error);
+  if (status.type() == std::filesystem::file_type::not_found && named)
+    throw Error(ErrorCode::NotFound, "There is no weights file \"" + path + "\".");
+  if (path.empty() || status.type() == std::filesystem::file_type::not_found)
+    throw Error(ErrorCode::NotFound,
+                "The backbone " + options.name + " needs weights, and no file was named. " +
+                    "Name one, or run: patchcore weights fetch " + options.name);
   if (!std::filesystem::is_regular_file(status))  // a FIFO would be waited for
-    throw Error(ErrorCode::OpenRead, "\"" + options.weights + "\" is not a file of weights.");
+    throw Error(ErrorCode::OpenRead, "\"" + path + "\" is not a file of weights.");
+  return path;
 }
 
 std::shared_ptr<const Backbone> make(const BackboneOptions& options,
                                      const std::vector<FeatureLayer>& layers, c10::Device device) {
   if (options.name == kBuiltin) return std::make_shared<FilterBank>(options, layers, device);
-  return std::make_shared<ResNet>(options, layers, device, sha256(options.weights));
+  return std::make_shared<ResNet>(options, layers, device, digest_of(options.weights));
 }
 
 std::string cache_key(const BackboneOptions& options, c10::Device device) {
@@ -107,19 +104,14 @@ std::shared_ptr<const Backbone> Backbone::get(const BackboneOptions& requested) 
 
   check_name(requested);
   const auto layers = chosen_layers(requested);
-  check_weights(requested);
   BackboneOptions options = requested;
+  options.weights = weights_of(requested);
   // Told by name, the usual layers are the same network.
   options.layers.clear();
   for (const auto& layer : layers) options.layers.push_back(layer.name);
-  if (options.name == kBuiltin) {
-    options.weights.clear();
-    options.precision = Precision::Fp32;  // it has no other
-  } else {
-    // A bank keeps the path, and may be used from another folder.
-    options.weights = std::filesystem::absolute(options.weights).string();
-  }
-  if (options.precision == Precision::Auto) options.precision = Precision::Fp32;
+  // builtin has no other.
+  if (options.name == kBuiltin || options.precision == Precision::Auto)
+    options.precision = Precision::Fp32;
   const c10::Device device = parse_device(options.device);
   options.device = device.str();
   return cache.get(cache_key(options, device), [&] { return make(options, layers, device); });

@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "error.hpp"
-#include "safetensors.hpp"
+#include "weights_file.hpp"
 
 namespace patchcore {
 namespace {
@@ -109,7 +109,7 @@ class ResNet::Loader {
                 "\"" + path_ + "\" doesn't hold weights of " + name_ + ": " + why + ".");
   }
 
-  SafetensorsReader file_;
+  WeightsFile file_;
   std::string path_, name_;
   c10::Device device_;
   at::ScalarType type_;

@@ -14,5 +14,6 @@ void add_fit(CLI::App& app);
 void add_score(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_bank(CLI::App& app);
+void add_weights(CLI::App& app);
 
 }  // namespace patchcore::cli

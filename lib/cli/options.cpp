@@ -2,7 +2,6 @@
 #include "options.hpp"
 
 #include <CLI/CLI.hpp>
-#include <filesystem>
 #include <sstream>
 
 namespace patchcore::cli {
@@ -70,7 +69,9 @@ void add_network_options(CLI::App& command, NetworkOptions& options) {
       ->check(CLI::IsMember(backbone_names()))
       ->type_name("B")
       ->capture_default_str();
-  command.add_option("--weights", options.weights, "Its weights, safetensors; builtin needs none")
+  command
+      .add_option("--weights", options.weights,
+                  "Its weights, safetensors or .pth [those that were fetched]")
       ->type_name("FILE");
   command.add_option("--layers", options.layers, "Its layers, finest first, such as layer2,layer3")
       ->type_name("L,L");
@@ -111,14 +112,9 @@ Settings make_settings(const NetworkOptions& options) {
 }
 
 std::shared_ptr<const Backbone> open_network(const NetworkOptions& options) {
-  if (options.backbone != BackboneOptions().name && options.weights.empty())
-    throw Error(ErrorCode::InvalidArgument,
-                "The backbone " + options.backbone + " needs --weights FILE.");
   BackboneOptions wanted;
   wanted.name = options.backbone;
-  // Absolute, since the bank remembers it and will be used from other folders.
-  if (!options.weights.empty())
-    wanted.weights = std::filesystem::absolute(options.weights).string();
+  wanted.weights = options.weights;
   wanted.layers = split(options.layers);
   wanted.device = options.device.device;
   wanted.precision = parse_precision(options.device.precision);
