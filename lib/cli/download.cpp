@@ -28,7 +28,8 @@ class Part {
       throw Error(ErrorCode::Write, "Another process is at \"" + path_.string() + "\".");
   }
   ~Part() {
-    if (file_ >= 0) ::close(file_);
+    if (size() == 0) ::unlink(path_.c_str());
+    ::close(file_);
   }
   Part(const Part&) = delete;
   Part& operator=(const Part&) = delete;

@@ -85,6 +85,7 @@ void add_list(CLI::App& weights) {
   CLI::App& list_command =
       *weights.add_subcommand("list", "Say which weights are published, and which are here");
   list_command.add_flag("--json", *json, "A JSON array");
+  list_command.footer("Example:\n  patchcore weights list");
   list_command.callback([json] { list(*json); });
 }
 
