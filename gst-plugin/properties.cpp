@@ -91,7 +91,7 @@ std::vector<Property> network_properties() {
                                 "GstPatchCoreBackbone", kBackbones, kReady),
       text<&Config::weights_location>(
           "weights-location", "Weights location",
-          "The network's weights (safetensors); overrides where the bank says", kReady),
+          "The network's weights (safetensors or .pth); overrides where the bank says", kReady),
       texts<&Config::layers>("layers", "Layers",
                              "Of a fit: the backbone's layers, finest first (empty = its usual "
                              "ones)",

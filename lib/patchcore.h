@@ -65,7 +65,7 @@ typedef struct _PatchcoreBank PatchcoreBank;
 
 typedef struct {
   const gchar* name;      /* "builtin", "resnet18", "resnet50", "wide_resnet50_2"; NULL: builtin */
-  const gchar* weights;   /* safetensors file; NULL for builtin */
+  const gchar* weights;   /* safetensors or .pth; NULL: those that were fetched; none for builtin */
   const gchar* device;    /* "auto", "cpu", "cuda:N"; NULL: auto */
   const gchar* precision; /* "auto", "fp32", "bf16", "fp16"; NULL: auto */
   /* NULL-terminated, some of the network's, each once, finest first: "fine", "coarse" of builtin,
