@@ -39,12 +39,6 @@ std::vector<std::string> split(const std::string& text) {
   return parts;
 }
 
-/// A square frame fits wherever any does: sizes that even it can't have are the options' fault.
-void check_sizes(const Settings& settings, const Backbone& backbone) {
-  constexpr int kSide = 1024;
-  Preprocess(settings, backbone.stride()).geometry({kSide, kSide});
-}
-
 std::shared_ptr<const Backbone> backbone_of(const MemoryBank& bank, const BankOptions& options) {
   const auto wanted = backbone_options_for(bank, options.weights, options.device.device,
                                            parse_precision(options.device.precision));
@@ -109,6 +103,12 @@ Settings make_settings(const NetworkOptions& options) {
   if (!options.resize.empty()) settings.resize = parse_resize(options.resize);
   if (options.crop >= 0) settings.crop = options.crop;
   return settings;
+}
+
+void check_sizes(const Settings& settings, const Backbone& backbone) {
+  // A square frame fits wherever any does.
+  constexpr int kSide = 1024;
+  Preprocess(settings, backbone.stride()).geometry({kSide, kSide});
 }
 
 std::shared_ptr<const Backbone> open_network(const NetworkOptions& options) {
