@@ -203,7 +203,7 @@ Settings settings_of(const PickleValue& parameters) {
 
 at::Tensor rows_of(const NamedTensors& state) {
   const auto found = state.find("model.memory_bank");
-  if (found == state.end()) refuse("it has no memory bank; is it of a PatchCore?");
+  if (found == state.end()) refuse("it holds no memory bank of a PatchCore");
   const at::Tensor& bank = found->second;
   if (!bank.is_floating_point() || bank.dim() != 2 || bank.numel() == 0)
     refuse("its memory bank is not a K x D matrix of floats");

@@ -28,7 +28,7 @@ START_TEST(what_a_command_needs_is_named) {
   assert_refused(run({"score", "--images", "x"}), kWrongUsage, "--bank");
   assert_refused(run({"evaluate", "--bank", "x"}), kWrongUsage, "--dataset");
   assert_refused(run({"bank", "info"}), kWrongUsage, "file");
-  assert_refused(run({"bank", "import", "--output", "x"}), kWrongUsage, "--embeddings");
+  assert_refused(run({"bank", "import", "--embeddings", "x"}), kWrongUsage, "--output");
   assert_refused(run({"weights", "fetch"}), kWrongUsage, "backbone");
   assert_refused(run({"weights", "convert", "x.pth"}), kWrongUsage, "--output");
 }

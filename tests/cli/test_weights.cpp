@@ -356,7 +356,7 @@ int main(int argc, char** argv) {
   const TemporaryFolder folder;
   files = &folder;
   const std::string command =
-      "/usr/bin/python3 '" + std::string(argv[3]) + "' '" + folder.path().string() + "'";
+      "/usr/bin/python3 -B '" + std::string(argv[3]) + "' '" + folder.path().string() + "'";
   if (std::system(command.c_str()) != 0) return EXIT_FAILURE;
   g_setenv("no_proxy", "*", TRUE);
   return run_tests(2, argv, "weights",

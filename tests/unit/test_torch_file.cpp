@@ -232,7 +232,7 @@ int main(int argc, char** argv) {
   const TemporaryFolder folder;
   files = &folder;
   const std::string command =
-      "/usr/bin/python3 '" + std::string(argv[1]) + "' '" + folder.path().string() + "'";
+      "/usr/bin/python3 -B '" + std::string(argv[1]) + "' '" + folder.path().string() + "'";
   if (std::system(command.c_str()) != 0) return EXIT_FAILURE;
   Suite* suite = suite_create("torch-file");
   TCase* tests = tcase_create("torch-file");
