@@ -307,7 +307,7 @@ def write_overlapping():
             member = copy.copy(first)
             member.filename = f"archive/data/{storage.id[2]}"
             file.filelist.append(member)
-    HOSTILE.append(("archive", "overlapping.pth", "larger than the file"))
+    HOSTILE.append(("archive", "overlapping.pth", "its tensors are larger than the file"))
 
 
 if __name__ == "__main__":

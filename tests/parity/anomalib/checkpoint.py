@@ -7,6 +7,7 @@
                                   (DIR/bin/python); skips without
 """
 
+import importlib.util
 import json
 import os
 import pathlib
@@ -26,8 +27,11 @@ if __name__ == "__main__" and sys.argv[1] == "install":
 if not PYTHON:
     print("1..0 # SKIP PATCHCORE_ANOMALIB names no Python that has anomalib")
     sys.exit()
-if os.path.abspath(sys.executable) != os.path.abspath(PYTHON):
-    os.execv(PYTHON, [PYTHON, *sys.argv])
+if not importlib.util.find_spec("anomalib"):
+    if os.environ.get("PATCHCORE_ANOMALIB_STARTED"):
+        sys.exit(f"{PYTHON} has no anomalib")
+    os.environ["PATCHCORE_ANOMALIB_STARTED"] = "yes"
+    os.execvp(PYTHON, [PYTHON, *sys.argv])
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
