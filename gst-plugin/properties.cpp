@@ -108,7 +108,7 @@ std::vector<Property> network_properties() {
                                 "GstPatchCoreBackbone", kBackbones, kReady),
       text<&Config::weights_location>(
           "weights-location", "Weights location",
-          "The network's weights (safetensors, or TorchScript); overrides where the bank says",
+          "The network's weights (safetensors, .pth or TorchScript); overrides where the bank says",
           kReady),
       texts<&Config::layers>("layers", "Layers",
                              "Of a fit: the backbone's layers, finest first (empty = its usual "

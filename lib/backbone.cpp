@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 
 #include "error.hpp"
@@ -11,24 +10,15 @@
 #include "filter_bank.hpp"
 #include "mobilenet.hpp"
 #include "resnet.hpp"
-#include "sha256.hpp"
 #include "torchscript.hpp"
 #include "weak_cache.hpp"
+#include "weights.hpp"
 
 namespace patchcore {
 namespace {
 
 constexpr const char* kBuiltin = "builtin";
 constexpr const char* kTorchScript = "torchscript";
-
-std::string sha256(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  Sha256 sum;
-  std::vector<char> block(1 << 20);
-  while (file.read(block.data(), static_cast<std::streamsize>(block.size())), file.gcount() > 0)
-    sum.update(block.data(), static_cast<size_t>(file.gcount()));
-  return sum.hex();
-}
 
 /// What there is to know of a network before it is made.
 struct Network {
@@ -43,7 +33,7 @@ template <typename T>
 std::shared_ptr<const Backbone> make_from_file(const BackboneOptions& options,
                                                const std::vector<FeatureLayer>& layers,
                                                c10::Device device) {
-  return std::make_shared<T>(options, layers, device, sha256(options.weights));
+  return std::make_shared<T>(options, layers, device, digest_of(options.weights));
 }
 
 Network builtin() {
@@ -62,7 +52,7 @@ Network torchscript() {
           [](const auto& options, const auto& layers, c10::Device device) {
             const std::string description = TorchScriptDescription::path_for(options.weights);
             return std::make_shared<TorchScript>(
-                options, layers, device, sha256(options.weights) + "-" + sha256(description));
+                options, layers, device, digest_of(options.weights) + "-" + digest_of(description));
           }};
 }
 
@@ -132,22 +122,29 @@ std::vector<FeatureLayer> chosen_layers(const BackboneOptions& options) {
   return chosen;
 }
 
-void check_weights(const BackboneOptions& options) {
-  if (options.name == kBuiltin) return;
-  if (options.weights.empty() && options.name == kTorchScript)
-    throw Error(
-        ErrorCode::NotFound,
-        "The backbone torchscript needs its file named (--weights, weights-location): it is "
-        "a program, which isn't run because a bank says where it was.");
-  if (options.weights.empty())
+/// The file that was named, else the one that was fetched; absolute, since a bank keeps the path
+/// and may be used from another folder.
+std::string weights_of(const BackboneOptions& options) {
+  if (options.name == kBuiltin) return "";
+  const bool named = !options.weights.empty();
+  if (!named && runs_its_file(options.name))
     throw Error(ErrorCode::NotFound,
-                "The backbone " + options.name + " needs a file with its weights; none was named.");
+                "The backbone " + options.name +
+                    " needs its file named (--weights, weights-location): it is a program, which "
+                    "isn't run because a bank says where it was.");
+  const std::string path = named ? std::filesystem::absolute(options.weights).string()
+                                 : cached_weights(options.name).string();
   std::error_code error;
-  const auto status = std::filesystem::status(options.weights, error);
-  if (status.type() == std::filesystem::file_type::not_found)
-    throw Error(ErrorCode::NotFound, "There is no weights file \"" + options.weights + "\".");
+  const auto status = std::filesystem::status(path, error);
+  if (status.type() == std::filesystem::file_type::not_found && named)
+    throw Error(ErrorCode::NotFound, "There is no weights file \"" + path + "\".");
+  if (path.empty() || status.type() == std::filesystem::file_type::not_found)
+    throw Error(ErrorCode::NotFound,
+                "The backbone " + options.name + " needs weights, and no file was named. " +
+                    "Name one, or run: patchcore weights fetch " + options.name);
   if (!std::filesystem::is_regular_file(status))  // a FIFO would be waited for
-    throw Error(ErrorCode::OpenRead, "\"" + options.weights + "\" is not a file of weights.");
+    throw Error(ErrorCode::OpenRead, "\"" + path + "\" is not a file of weights.");
+  return path;
 }
 
 std::string cache_key(const BackboneOptions& options, c10::Device device) {
@@ -174,19 +171,14 @@ std::shared_ptr<const Backbone> Backbone::get(const BackboneOptions& requested) 
 
   BackboneOptions options = split_name(requested);
   const Network& chosen = network(options.name);
-  check_weights(options);
+  options.weights = weights_of(options);
   const auto layers = chosen_layers(options);
   // Told by name, the usual layers are the same network.
   options.layers.clear();
   for (const auto& layer : layers) options.layers.push_back(layer.name);
-  if (options.name == kBuiltin) {
-    options.weights.clear();
-    options.precision = Precision::Fp32;  // it has no other
-  } else {
-    // A bank keeps the path, and may be used from another folder.
-    options.weights = std::filesystem::absolute(options.weights).string();
-  }
-  if (options.precision == Precision::Auto) options.precision = Precision::Fp32;
+  // builtin has no other.
+  if (options.name == kBuiltin || options.precision == Precision::Auto)
+    options.precision = Precision::Fp32;
   const c10::Device device = parse_device(options.device);
   options.device = device.str();
   return cache.get(cache_key(options, device),

@@ -14,7 +14,7 @@ namespace patchcore {
 /// Which network, on what.
 struct BackboneOptions {
   std::string name = "builtin";     ///< see backbone_names(); torchscript:FILE names weights too
-  std::string weights;              ///< safetensors, TorchScript of torchscript; empty for builtin
+  std::string weights;              ///< see WeightsFile; empty: what was fetched, see weights.hpp
   std::vector<std::string> layers;  ///< finest first; empty: the network's usual ones
   std::string device = "auto";
   Precision precision = Precision::Auto;

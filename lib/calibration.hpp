@@ -30,7 +30,8 @@ struct HeldOut {
 
 /// What normal frames that the bank has not seen score, and the thresholds that follow.
 struct Calibration {
-  std::vector<float> scores;     ///< of held-out normal frames, ascending; empty: not calibrated
+  std::vector<float>
+      scores;  ///< of held-out normal frames, ascending; none: imported, or not valid
   std::vector<float> map_peaks;  ///< the largest value of each one's map, ascending
   double threshold = 0;          ///< of the raw score: at or above it a frame is anomalous
   double pixel_threshold = 0;    ///< of the map
@@ -40,7 +41,8 @@ struct Calibration {
   int64_t alarms = 0;            ///< that they would raise at the threshold; counts where hours do
   std::string method;            ///< how the scores were found, for a person
 
-  bool valid() const { return !scores.empty(); }
+  /// Are there thresholds? They may have been imported, without scores.
+  bool valid() const { return !scores.empty() || !method.empty(); }
 
   /// frames: in their order. The threshold is just above an observation:
   /// - of a rate, the (1 - rate) quantile, rounded up: with fewer than 1 / rate frames the largest;

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "backbone.hpp"
-#include "safetensors.hpp"
+#include "weights_file.hpp"
 
 namespace patchcore {
 
@@ -42,7 +42,7 @@ class ConvolutionReader {
   at::Tensor rounded(const at::Tensor& folded, const std::string& name) const;
   [[noreturn]] void refuse(const std::string& why) const;
 
-  SafetensorsReader file_;
+  WeightsFile file_;
   std::string path_, name_;
   c10::Device device_;
   at::ScalarType type_;

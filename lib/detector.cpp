@@ -3,8 +3,11 @@
 
 #include <ATen/ATen.h>
 
+#include <filesystem>
+
 #include "scoring.hpp"
 #include "weak_cache.hpp"
+#include "weights.hpp"
 
 namespace patchcore {
 namespace {
@@ -37,6 +40,17 @@ at::Tensor kept(const at::Tensor& rows, const at::Tensor& values, double bound) 
   const at::Tensor order = std::get<1>(values.sort(/*stable=*/true, 0, /*descending=*/true));
   const int64_t count = values.to(at::kDouble).ge(bound).sum().item<int64_t>();
   return rows.index_select(0, order.slice(0, 0, count));
+}
+
+/// Where the bank says that they were, else where they are fetched to. Whether they are the same is
+/// seen when the two meet. None where that would run a program.
+std::string weights_of(const MemoryBank& bank) {
+  if (runs_its_file(bank.settings.backbone)) return "";
+  std::error_code none;
+  const std::filesystem::path fetched = cached_weights(bank.settings.backbone);
+  const bool moved = !std::filesystem::exists(bank.weights_location, none) &&
+                     std::filesystem::exists(fetched, none);
+  return moved ? fetched.string() : bank.weights_location;
 }
 
 }  // namespace
@@ -93,8 +107,7 @@ BackboneOptions backbone_options_for(const MemoryBank& bank, const std::string& 
   BackboneOptions options;
   options.name = bank.settings.backbone;
   options.layers = bank.settings.layers;
-  options.weights = weights;
-  if (weights.empty() && !runs_its_file(options.name)) options.weights = bank.weights_location;
+  options.weights = weights.empty() ? weights_of(bank) : weights;
   options.device = device;
   options.precision = precision == Precision::Auto ? parse_precision(bank.precision) : precision;
   return options;

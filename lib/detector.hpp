@@ -55,8 +55,8 @@ class Detector {
   at::Tensor own_neighbours_;
 };
 
-/// The options that make the network a bank was fitted with. weights: overrides where the bank says
-/// that they were, when not empty.
+/// The options that make the network a bank was fitted with. weights: empty: where the bank says
+/// that they were, or, if nothing is there, where weights are fetched to.
 BackboneOptions backbone_options_for(const MemoryBank& bank, const std::string& weights,
                                      const std::string& device, Precision precision);
 

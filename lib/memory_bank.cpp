@@ -52,7 +52,9 @@ class Loader {
     bank.seed = number<uint64_t>("seed");
     bank.frames = number<int64_t>("frames");
     check(bank);
-    if (file_.contains("calibration_scores")) bank.calibration = calibration();
+    const bool scores = file_.contains("calibration_scores");
+    if (scores || file_.metadata().count("threshold_method"))
+      bank.calibration = calibration(scores);
     return bank;
   }
 
@@ -142,10 +144,12 @@ class Loader {
     if (bank.frames < 0) refuse(path_, "its number of frames is negative.");
   }
 
-  Calibration calibration() {
+  Calibration calibration(bool scores) {
     Calibration c;
-    c.scores = line("calibration_scores");
-    c.map_peaks = line("calibration_map_peaks");
+    if (scores) {
+      c.scores = line("calibration_scores");
+      c.map_peaks = line("calibration_map_peaks");
+    }
     c.threshold = finite("threshold");
     c.pixel_threshold = finite("pixel_threshold");
     c.median = finite("median");
@@ -218,8 +222,10 @@ void MemoryBank::save(const std::filesystem::path& path, const Monitor& monitor)
       metadata["calibration_hours"] = digits(calibration.hours);
       metadata["calibration_alarms"] = std::to_string(calibration.alarms);
     }
-    tensors["calibration_scores"] = floats(calibration.scores);
-    tensors["calibration_map_peaks"] = floats(calibration.map_peaks);
+    if (!calibration.scores.empty()) {
+      tensors["calibration_scores"] = floats(calibration.scores);
+      tensors["calibration_map_peaks"] = floats(calibration.map_peaks);
+    }
   }
   write_safetensors(path, metadata, tensors, monitor);
 }

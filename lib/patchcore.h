@@ -64,8 +64,9 @@ typedef struct _PatchcoreBackbone PatchcoreBackbone;
 typedef struct _PatchcoreBank PatchcoreBank;
 
 typedef struct {
-  const gchar* name;      /* one of docs/backbones.md, such as "resnet18"; NULL: builtin */
-  const gchar* weights;   /* safetensors file, TorchScript of torchscript; NULL for builtin */
+  const gchar* name; /* one of docs/backbones.md, such as "resnet18"; NULL: builtin */
+  /* safetensors, .pth, or of torchscript its file; NULL: those that were fetched, none for builtin */
+  const gchar* weights;
   const gchar* device;    /* "auto", "cpu", "cuda:N"; NULL: auto */
   const gchar* precision; /* "auto", "fp32", "bf16", "fp16"; NULL: auto */
   /* NULL-terminated, some of the network's, each once, finest first. NULL: its usual ones */

@@ -56,6 +56,7 @@ void define(CLI::App& app) {
   cli::add_score(app);
   cli::add_evaluate(app);
   cli::add_bank(app);
+  cli::add_weights(app);
 }
 
 }  // namespace

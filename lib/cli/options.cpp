@@ -2,7 +2,6 @@
 #include "options.hpp"
 
 #include <CLI/CLI.hpp>
-#include <filesystem>
 #include <sstream>
 
 namespace patchcore::cli {
@@ -60,12 +59,6 @@ Settings set(Settings settings, const std::string& text) {
   return settings;
 }
 
-/// A square frame fits wherever any does: sizes that even it can't have are the options' fault.
-void check_sizes(const Settings& settings, const Backbone& backbone) {
-  constexpr int kSide = 1024;
-  Preprocess(settings, backbone.stride()).geometry({kSide, kSide});
-}
-
 std::shared_ptr<const Backbone> backbone_of(const MemoryBank& bank, const BankOptions& options) {
   const auto wanted = backbone_options_for(bank, options.weights, options.device.device,
                                            parse_precision(options.device.precision));
@@ -91,7 +84,9 @@ void add_network_options(CLI::App& command, NetworkOptions& options) {
       ->check(parsed_by(check_backbone))
       ->type_name("B")
       ->capture_default_str();
-  command.add_option("--weights", options.weights, "Its weights, safetensors; builtin needs none")
+  command
+      .add_option("--weights", options.weights,
+                  "Its weights, safetensors or .pth [those that were fetched]")
       ->type_name("FILE");
   command.add_option("--layers", options.layers, "Its layers, finest first, such as layer2,layer3")
       ->type_name("L,L");
@@ -139,16 +134,16 @@ Settings make_settings(const NetworkOptions& options) {
   return settings;
 }
 
+void check_sizes(const Settings& settings, const Backbone& backbone) {
+  // A square frame fits wherever any does.
+  constexpr int kSide = 1024;
+  Preprocess(settings, backbone.stride()).geometry({kSide, kSide});
+}
+
 std::shared_ptr<const Backbone> open_network(const NetworkOptions& options) {
-  const bool names_file = options.backbone.find(':') != std::string::npos;
-  if (options.backbone != BackboneOptions().name && options.weights.empty() && !names_file)
-    throw Error(ErrorCode::InvalidArgument,
-                "The backbone " + options.backbone + " needs --weights FILE.");
   BackboneOptions wanted;
   wanted.name = options.backbone;
-  // Absolute, since the bank remembers it and will be used from other folders.
-  if (!options.weights.empty())
-    wanted.weights = std::filesystem::absolute(options.weights).string();
+  wanted.weights = options.weights;
   wanted.layers = split(options.layers);
   wanted.device = options.device.device;
   wanted.precision = parse_precision(options.device.precision);

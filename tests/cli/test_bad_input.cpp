@@ -131,6 +131,12 @@ START_TEST(a_bank_of_other_weights_is_refused_naming_both) {
 }
 END_TEST
 
+START_TEST(a_network_without_weights_says_how_to_get_them) {
+  assert_refused(fit(shared("train"), none(), {"--backbone", "resnet18"}), kFailed,
+                 "patchcore weights fetch resnet18");
+}
+END_TEST
+
 START_TEST(missing_weights_are_named) { assert_refused(fit_resnet(none()), kFailed, none()); }
 END_TEST
 
@@ -247,6 +253,7 @@ int main(int argc, char** argv) {
                     a_missing_bank_is_named,
                     a_bank_that_is_cut_off_is_named,
                     a_bank_of_other_weights_is_refused_naming_both,
+                    a_network_without_weights_says_how_to_get_them,
                     missing_weights_are_named,
                     weights_of_something_else_are_named,
                     weights_that_are_cut_off_are_named,

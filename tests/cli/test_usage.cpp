@@ -28,7 +28,9 @@ START_TEST(what_a_command_needs_is_named) {
   assert_refused(run({"score", "--images", "x"}), kWrongUsage, "--bank");
   assert_refused(run({"evaluate", "--bank", "x"}), kWrongUsage, "--dataset");
   assert_refused(run({"bank", "info"}), kWrongUsage, "file");
-  assert_refused(run({"bank", "import", "--output", "x"}), kWrongUsage, "--embeddings");
+  assert_refused(run({"bank", "import", "--embeddings", "x"}), kWrongUsage, "--output");
+  assert_refused(run({"weights", "fetch"}), kWrongUsage, "backbone");
+  assert_refused(run({"weights", "convert", "x.pth"}), kWrongUsage, "--output");
 }
 END_TEST
 
@@ -40,14 +42,10 @@ END_TEST
 START_TEST(names_must_be_known) {
   assert_refused(spoiled({"--preset", "mine"}), kWrongUsage, "anomalib");
   assert_refused(spoiled({"--backbone", "mine"}), kWrongUsage, "wide_resnet50_2");
+  assert_refused(run({"weights", "fetch", "mine"}), kWrongUsage, "wide_resnet50_2");
   assert_refused(spoiled({"--layers", "mine"}), kWrongUsage, "fine, coarse");
   assert_refused(spoiled({"--device", "abacus"}), kWrongUsage, "abacus");
   assert_refused(spoiled({"--precision", "int3"}), kWrongUsage, "int3");
-}
-END_TEST
-
-START_TEST(a_network_needs_its_weights) {
-  assert_refused(spoiled({"--backbone", "resnet18"}), kWrongUsage, "--weights");
 }
 END_TEST
 
@@ -101,8 +99,17 @@ START_TEST(version_is_a_line) {
 END_TEST
 
 START_TEST(every_help_has_an_example) {
-  for (const Arguments& command : std::vector<Arguments>{
-           {}, {"fit"}, {"score"}, {"evaluate"}, {"bank"}, {"bank", "info"}, {"bank", "import"}})
+  for (const Arguments& command : std::vector<Arguments>{{},
+                                                         {"fit"},
+                                                         {"score"},
+                                                         {"evaluate"},
+                                                         {"bank"},
+                                                         {"bank", "info"},
+                                                         {"bank", "import"},
+                                                         {"weights"},
+                                                         {"weights", "list"},
+                                                         {"weights", "fetch"},
+                                                         {"weights", "convert"}})
     ck_assert(output_of(join(command, {"--help"})).find("Example") != std::string::npos);
 }
 END_TEST
@@ -113,7 +120,7 @@ int main(int argc, char** argv) {
   return run_tests(
       argc, argv, "usage",
       {a_command_must_be_one_that_exists, what_a_command_needs_is_named, an_unknown_option_is_named,
-       names_must_be_known, a_network_needs_its_weights, settings_must_be_known_and_make_sense,
+       names_must_be_known, settings_must_be_known_and_make_sense,
        alarms_an_hour_need_a_frame_rate_and_no_other_rate, sizes_must_fit_together,
        numbers_must_lie_in_their_range, a_ratio_and_a_size_exclude_each_other, version_is_a_line,
        every_help_has_an_example});

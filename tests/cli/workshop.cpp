@@ -156,6 +156,7 @@ int run_tests(int argc, char** argv, const char* name, std::initializer_list<con
   if (!made) return EXIT_FAILURE;
   folder = made;
   g_free(made);
+  g_setenv("XDG_CACHE_HOME", shared("cache").c_str(), TRUE);  // not the weights of who tests
   fill_folder();
 
   Suite* suite = suite_create(name);

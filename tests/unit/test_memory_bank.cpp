@@ -82,6 +82,19 @@ START_TEST(the_calibration_comes_back_to_the_last_bit) {
 }
 END_TEST
 
+START_TEST(thresholds_without_scores_come_back) {
+  const TemporaryFolder folder;
+  MemoryBank bank = sample();
+  bank.calibration.scores.clear();  // as those of an imported bank
+  bank.calibration.map_peaks.clear();
+  bank.save(folder / "f");
+  const Calibration loaded = MemoryBank::load(folder / "f").calibration;
+  ck_assert(loaded.valid() && loaded.scores.empty());
+  ck_assert(loaded.threshold == bank.calibration.threshold);
+  ck_assert(loaded.pixel_median == bank.calibration.pixel_median);
+}
+END_TEST
+
 START_TEST(a_bank_without_calibration_comes_back_without) {
   const TemporaryFolder folder;
   MemoryBank bank = sample();
@@ -279,6 +292,7 @@ int main() {
   tcase_add_test(tests, everything_that_was_saved_is_loaded);
   tcase_add_test(tests, the_calibration_comes_back_to_the_last_bit);
   tcase_add_test(tests, a_bank_without_calibration_comes_back_without);
+  tcase_add_test(tests, thresholds_without_scores_come_back);
   tcase_add_test(tests, a_bank_of_one_row_is_a_bank);
   tcase_add_test(tests, rows_that_are_not_finite_are_refused);
   tcase_add_test(tests, a_bank_of_another_type_or_shape_is_refused);

@@ -5,7 +5,9 @@
 
 #include <chrono>
 
+#include "detector.hpp"
 #include "network_checks.hpp"
+#include "sample_bank.hpp"
 
 using namespace patchcore;
 
@@ -174,6 +176,38 @@ START_TEST(a_file_that_is_not_named_or_not_there_is_not_found) {
 }
 END_TEST
 
+START_TEST(a_network_without_a_named_file_takes_the_fetched_one) {
+  const TemporaryFolder cache;
+  ::setenv("XDG_CACHE_HOME", cache.path().c_str(), 1);
+  const auto place = cache / "patchcore/weights/resnet18.safetensors";
+  assert_refused(ErrorCode::NotFound, {"patchcore weights fetch resnet18"}, "not fetched",
+                 [&] { load_small(""); });
+  std::filesystem::create_directories(place.parent_path());
+  write_safetensors(place, {}, small());
+  // The path is kept, for a bank to remember.
+  assert_text(load_small("")->options().weights, place.string());
+  assert_text(load_small("")->weights_id(), sha256_of(place));
+}
+END_TEST
+
+START_TEST(a_bank_whose_weights_are_gone_takes_the_fetched_ones) {
+  const TemporaryFolder cache;
+  ::setenv("XDG_CACHE_HOME", cache.path().c_str(), 1);
+  MemoryBank bank = sample();
+  bank.weights_location = cache.file("gone");
+  const auto weights = [&] {
+    return backbone_options_for(bank, "", "cpu", Precision::Auto).weights;
+  };
+  assert_text(weights(), cache.file("gone"));
+  const auto place = cache / "patchcore/weights/resnet18.safetensors";
+  std::filesystem::create_directories(place.parent_path());
+  write_file(place, "");
+  assert_text(weights(), place.string());
+  write_file(cache / "gone", "");
+  assert_text(weights(), cache.file("gone"));
+}
+END_TEST
+
 START_TEST(what_is_no_file_of_weights_is_refused_without_waiting_for_it) {
   const TemporaryFolder folder;
   std::filesystem::create_directory(folder / "folder");
@@ -253,6 +287,8 @@ int main() {
   tcase_add_test(weights, weights_of_another_network_are_refused);
   tcase_add_test(weights, a_shortcut_of_other_channels_than_its_block_is_refused_by_name);
   tcase_add_test(weights, a_file_that_is_not_named_or_not_there_is_not_found);
+  tcase_add_test(weights, a_network_without_a_named_file_takes_the_fetched_one);
+  tcase_add_test(weights, a_bank_whose_weights_are_gone_takes_the_fetched_ones);
   tcase_add_test(weights, what_is_no_file_of_weights_is_refused_without_waiting_for_it);
   tcase_add_test(weights, an_unknown_network_is_refused_with_the_known_ones);
   tcase_add_test(weights, the_same_options_give_the_network_that_is_there);

@@ -221,8 +221,8 @@ START_TEST(the_maps_maximum_is_taken_from_the_map) {
   const Settings s = settings_of(ImageScoring::MapMaximum);
   const auto nearest = search.search(rows, 1);
   const ImageScore image =
-      score_image(s, nearest, patch_values(s, nearest), rows, at::tensor({0.5f, 1.5f}).unsqueeze(0), search,
-                  search.own_neighbours(1));
+      score_image(s, nearest, patch_values(s, nearest), rows, at::tensor({0.5f, 1.5f}).unsqueeze(0),
+                  search, search.own_neighbours(1));
   ck_assert_double_eq(image.score, 1.5);
   ck_assert_int_eq(image.patch, 1);
 }

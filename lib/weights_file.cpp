@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "weights_file.hpp"
+
+namespace patchcore {
+namespace {
+
+std::variant<SafetensorsReader, NamedTensors> open(const std::filesystem::path& path) {
+  if (TorchFile::is_one(path)) return TorchFile(path).state_dict();
+  return SafetensorsReader(path);
+}
+
+}  // namespace
+
+WeightsFile::WeightsFile(const std::filesystem::path& path) : content_(open(path)) {}
+
+bool WeightsFile::contains(const std::string& name) const {
+  return std::visit([&](const auto& content) { return content.contains(name); }, content_);
+}
+
+at::Tensor WeightsFile::tensor(const std::string& name) {
+  if (auto* reader = std::get_if<SafetensorsReader>(&content_)) return reader->tensor(name);
+  return std::get<NamedTensors>(content_).at(name);
+}
+
+}  // namespace patchcore

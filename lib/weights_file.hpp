@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <filesystem>
+#include <string>
+#include <variant>
+
+#include "safetensors.hpp"
+#include "torch_file.hpp"
+
+namespace patchcore {
+
+/// The named tensors of a file of weights: safetensors, or as torch.save() writes it. Its first
+/// bytes tell which.
+class WeightsFile {
+ public:
+  /// Throws Error(NotFound) or Error(OpenRead), naming the path.
+  explicit WeightsFile(const std::filesystem::path& path);
+
+  bool contains(const std::string& name) const;
+
+  /// On the CPU, in its stored type; it must be there. Throws Error(OpenRead).
+  at::Tensor tensor(const std::string& name);
+
+ private:
+  std::variant<SafetensorsReader, NamedTensors> content_;
+};
+
+}  // namespace patchcore
