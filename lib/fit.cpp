@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <random>
 #include <sstream>
 
 #include "coreset.hpp"
@@ -123,20 +125,31 @@ MemoryBank Fit::build_from(const std::vector<Frame>& frames, double share,
   return bank;
 }
 
-/// Folds are contiguous, since a video's neighbouring frames are nearly copies of each other.
+/// The frames' numbers, so that each fold is one part of them.
+std::vector<size_t> Fit::order_of_folds(size_t frames) const {
+  std::vector<size_t> order(frames);
+  std::iota(order.begin(), order.end(), size_t{0});
+  if (options_.fold_order == Folds::Contiguous) return order;
+  std::mt19937_64 random(options_.seed);
+  // Fisher and Yates's; std::shuffle differs from library to library.
+  for (size_t i = order.size(); i-- > 1;) std::swap(order[i], order[random() % (i + 1)]);
+  return order;
+}
+
 Calibration Fit::calibrate(const std::vector<Frame>& frames, const Video& video,
                            const Monitor& monitor) const {
-  const int64_t folds = std::min<int64_t>(options_.folds, static_cast<int64_t>(frames.size()));
-  std::vector<HeldOut> scored;
-  for (int64_t fold = 0; fold < folds; ++fold) {
+  const size_t folds = std::min(static_cast<size_t>(options_.folds), frames.size());
+  const auto order = order_of_folds(frames.size());
+  std::vector<HeldOut> scored(frames.size());
+  for (size_t fold = 0; fold < folds; ++fold) {
     const Monitor part = monitor.part(static_cast<double>(fold) / static_cast<double>(folds),
                                       static_cast<double>(fold + 1) / static_cast<double>(folds));
-    const auto held_out = score_fold(frames, fold, folds, part);
-    scored.insert(scored.end(), held_out.begin(), held_out.end());
+    const size_t first = order.size() * fold / folds, last = order.size() * (fold + 1) / folds;
+    score_fold(frames, std::span(order).subspan(first, last - first), scored, part);
   }
   auto calibration = Calibration::from_frames(scored, options_.false_alarms, video, monitor);
   std::ostringstream method;
-  method << folds << " folds, ";
+  method << folds << (options_.fold_order == Folds::Shuffled ? " shuffled" : "") << " folds, ";
   if (options_.false_alarms.per_hour > 0)
     method << options_.false_alarms.per_hour << " alarms an hour";
   else
@@ -145,26 +158,25 @@ Calibration Fit::calibrate(const std::vector<Frame>& frames, const Video& video,
   return calibration;
 }
 
-/// What one fold's frames score with a bank of the others.
-std::vector<HeldOut> Fit::score_fold(const std::vector<Frame>& frames, int64_t fold, int64_t folds,
-                                     const Monitor& monitor) const {
-  const auto total = static_cast<int64_t>(frames.size());
-  const auto first = frames.begin() + total * fold / folds;
-  const auto last = frames.begin() + total * (fold + 1) / folds;
-  std::vector<Frame> seen(frames.begin(), first);
-  seen.insert(seen.end(), last, frames.end());
-  const double share = static_cast<double>(seen.size()) / static_cast<double>(total);
+/// Fills in what some frames score with a bank of all the others.
+void Fit::score_fold(const std::vector<Frame>& frames, std::span<const size_t> held_out,
+                     std::vector<HeldOut>& scored, const Monitor& monitor) const {
+  std::vector<bool> is_out(frames.size(), false);
+  for (const size_t index : held_out) is_out[index] = true;
+  std::vector<Frame> seen;
+  for (size_t i = 0; i < frames.size(); ++i)
+    if (!is_out[i]) seen.push_back(frames[i]);
+  const double share = static_cast<double>(seen.size()) / static_cast<double>(frames.size());
   const Detector detector(backbone_,
                           std::make_shared<MemoryBank>(build_from(seen, share, monitor)));
-  std::vector<HeldOut> scored;
-  for (auto frame = first; frame != last; ++frame) {
+  for (const size_t index : held_out) {
     monitor.check();
-    const at::Tensor rows = frame->rows.slice(0, 0, frame->height * frame->width);
-    const Embedding one{rows.to(backbone_->device()), 1, frame->height, frame->width};
-    const Result result = detector.score(one, frame->input).front();
-    scored.push_back({static_cast<float>(result.score), static_cast<float>(result.map_peak)});
+    const Frame& frame = frames[index];
+    const at::Tensor rows = frame.rows.slice(0, 0, frame.height * frame.width);
+    const Embedding one{rows.to(backbone_->device()), 1, frame.height, frame.width};
+    const Result result = detector.score(one, frame.input).front();
+    scored[index] = {static_cast<float>(result.score), static_cast<float>(result.map_peak)};
   }
-  return scored;
 }
 
 }  // namespace patchcore

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "backbone.hpp"
@@ -12,12 +13,19 @@
 
 namespace patchcore {
 
+/// Which frames are held out together to find the threshold.
+enum class Folds {
+  Contiguous,  ///< neighbours: a video's are nearly copies of each other
+  Shuffled,    ///< drawn by the seed: of pictures that have no order
+};
+
 struct FitOptions {
   double coreset_ratio = 0.1;  ///< bank rows a training patch, (0, 1]
   int64_t max_bank_size = 0;   ///< rows at most; 0: no limit
   int64_t bank_size = 0;       ///< rows exactly, instead of a ratio; 0: by ratio
   uint64_t seed = 0;
   int folds = 3;  ///< of the calibration; 0: none
+  Folds fold_order = Folds::Contiguous;
   FalseAlarms false_alarms = {};
 };
 
@@ -61,8 +69,9 @@ class Fit {
                         const Monitor& monitor) const;
   Calibration calibrate(const std::vector<Frame>& frames, const Video& video,
                         const Monitor& monitor) const;
-  std::vector<HeldOut> score_fold(const std::vector<Frame>& frames, int64_t fold, int64_t folds,
-                                  const Monitor& monitor) const;
+  std::vector<size_t> order_of_folds(size_t frames) const;
+  void score_fold(const std::vector<Frame>& frames, std::span<const size_t> held_out,
+                  std::vector<HeldOut>& scored, const Monitor& monitor) const;
   int64_t bank_rows(int64_t patches, double share) const;
 
   std::shared_ptr<const Backbone> backbone_;

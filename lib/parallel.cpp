@@ -23,6 +23,14 @@ bool has_our_openmp() {
   return same;
 }
 
+/// A thread that first meets ATen inside of a parallel region is told by MKL that it has one thread
+/// to use, where others have more; and ATen picks some kernels by that number. Results would hang
+/// on which thread took which image.
+void agree_on_threads() {
+  static const bool agreed = (at::set_num_threads(at::get_num_threads()), true);
+  static_cast<void>(agreed);
+}
+
 }  // namespace
 
 bool occupies_threads(size_t count) {
@@ -33,7 +41,7 @@ bool occupies_threads(size_t count) {
 }
 
 void for_each(size_t count, const std::function<void(size_t)>& work) {
-  at::internal::lazy_init_num_threads();
+  agree_on_threads();
   std::exception_ptr error;
   std::mutex mutex;
   const bool no_gradients = c10::InferenceMode::is_enabled();

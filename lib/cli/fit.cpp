@@ -91,7 +91,9 @@ void warn_if_unresolved(const FitCommand& command, const Calibration& calibratio
 void run(const FitCommand& command) {
   const auto start = std::chrono::steady_clock::now();
   check_writable(command.output);
-  Fit fit(open_network(command.network), make_settings(command.network), command.fit);
+  FitOptions options = command.fit;
+  if (command.frame_rate <= 0) options.fold_order = Folds::Shuffled;
+  Fit fit(open_network(command.network), make_settings(command.network), options);
 
   Progress progress;
   const int64_t patches = gather(fit, command, progress);

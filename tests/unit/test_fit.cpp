@@ -100,6 +100,21 @@ START_TEST(more_folds_than_frames_leave_out_one_frame_each) {
 }
 END_TEST
 
+// Frames in pairs of copies: neighbours in one fold have no copy in the bank that scores them.
+START_TEST(folds_of_video_are_contiguous_and_of_pictures_are_shuffled) {
+  const auto scores = [](Folds order) {
+    Fit fit(builtin(), settings(), {.coreset_ratio = 1, .folds = 4, .fold_order = order});
+    for (int i = 0; i < 8; ++i) infer_one(normal(i / 2), nullptr, &fit, nullptr);
+    return fit.build().calibration;
+  };
+  const Calibration video = scores(Folds::Contiguous), pictures = scores(Folds::Shuffled);
+  ck_assert_double_gt(video.scores.front(), 1e-3);
+  ck_assert_double_lt(pictures.scores.front(), 1e-5);  // its copy was in the bank
+  ck_assert(video.method != pictures.method);
+  ck_assert(pictures.scores == scores(Folds::Shuffled).scores);
+}
+END_TEST
+
 START_TEST(options_that_make_no_sense_are_refused) {
   for (const double ratio : {0.0, -0.1, 1.01, double{NAN}, double{INFINITY}})
     assert_options_refused("ratio", {.coreset_ratio = ratio});
@@ -154,6 +169,7 @@ int main() {
   tcase_add_test(tests, without_a_frame_there_is_no_bank);
   tcase_add_test(tests, one_frame_or_no_folds_make_a_bank_without_calibration);
   tcase_add_test(tests, more_folds_than_frames_leave_out_one_frame_each);
+  tcase_add_test(tests, folds_of_video_are_contiguous_and_of_pictures_are_shuffled);
   tcase_add_test(tests, options_that_make_no_sense_are_refused);
   tcase_add_test(tests, a_build_is_cancelled_at_whatever_moment);
   tcase_add_test(tests, progress_of_a_build_never_falls_and_ends_at_one);

@@ -61,6 +61,21 @@ START_TEST(two_threads_work_at_the_same_time) {
 }
 END_TEST
 
+// ATen picks kernels by this number, and its answers differ in the last bit.
+START_TEST(every_thread_is_told_the_same_number_of_threads) {
+  if (at::get_num_threads() < 2) return;
+  std::array<int, 2> told{};
+  std::atomic<int> begun = 0;
+  for_each(told.size(), [&](size_t i) {
+    ++begun;
+    while (begun < 2) std::this_thread::yield();  // so that each has one
+    static_cast<void>(at::ones({100000}).sum());  // a thread learns its number when it uses ATen
+    told[i] = at::get_num_threads();
+  });
+  ck_assert_int_eq(told[0], told[1]);
+}
+END_TEST
+
 START_TEST(threads_are_occupied_from_half_of_their_number_on) {
   const int threads = at::get_num_threads();
   at::set_num_threads(8);
@@ -80,6 +95,7 @@ int main() {
   tcase_add_test(tests, what_a_piece_throws_comes_to_the_caller_when_all_are_done);
   tcase_add_test(tests, a_piece_makes_tensors_without_gradients_where_the_caller_does);
   tcase_add_test(tests, two_threads_work_at_the_same_time);
+  tcase_add_test(tests, every_thread_is_told_the_same_number_of_threads);
   tcase_add_test(tests, threads_are_occupied_from_half_of_their_number_on);
   suite_add_tcase(suite, tests);
   return run_suite(suite);
