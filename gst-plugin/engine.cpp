@@ -10,7 +10,10 @@ namespace {
 bool infer(const Backbone& backbone, Job* const* jobs, size_t count, GError** error) {
   std::vector<PatchcoreRequest> requests(count);
   for (size_t i = 0; i < count; ++i) {
-    requests[i].rgb = jobs[i]->rgb.data();
+    if (jobs[i]->rgb.empty())
+      requests[i].rgb_floats = jobs[i]->rgb_floats.data();
+    else
+      requests[i].rgb = jobs[i]->rgb.data();
     requests[i].detector = jobs[i]->detector.get();
     requests[i].fit = jobs[i]->fit.get();
     requests[i].keep_patches = jobs[i]->keep_patches;

@@ -53,10 +53,17 @@ std::unique_ptr<Job> make_job(const PatchcoreImage& image, const PatchcorePrepro
   job->width = g.width;
   job->height = g.height;
   job->region = {g.x, g.y, g.w, g.h};
-  job->rgb.resize(gsize{3} * g.width * g.height);
-  if (!library().patchcore_preprocess_resize(preprocess, &image, job->rgb.data(), error))
-    return nullptr;
-  return job;
+  const gsize values = gsize{3} * g.width * g.height;
+  bool ok = false;
+  if (g.floats) {
+    job->rgb_floats.resize(values);
+    ok = library().patchcore_preprocess_resize_floats(preprocess, &image, job->rgb_floats.data(),
+                                                      error);
+  } else {
+    job->rgb.resize(values);
+    ok = library().patchcore_preprocess_resize(preprocess, &image, job->rgb.data(), error);
+  }
+  return ok ? std::move(job) : nullptr;
 }
 
 }  // namespace

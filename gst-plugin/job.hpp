@@ -51,7 +51,8 @@ struct Job {
   Job& operator=(const Job&) = delete;
 
   Inspection* inspection = nullptr;  ///< that it is part of, and that keeps it alive
-  std::vector<guint8> rgb;
+  std::vector<guint8> rgb;           ///< one of the two
+  std::vector<gfloat> rgb_floats;
   guint width = 0, height = 0;  ///< of rgb
   Region region;
   Detector detector;  ///< one of the two

@@ -9,6 +9,7 @@ namespace {
 
 constexpr double kMostShift = 0.04;       // of a side
 constexpr double kMostBrightening = 0.2;  // either way
+constexpr double kWhite = 255;
 
 /// Uniform in [-1, 1); std's own distributions differ from library to library.
 double draw(std::mt19937_64& random) { return std::ldexp(static_cast<double>(random()), -63) - 1; }
@@ -20,13 +21,7 @@ void shift(const cv::Mat& from, std::mt19937_64& random, cv::Mat& to) {
   cv::warpAffine(from, to, move, from.size(), cv::INTER_NEAREST, cv::BORDER_REPLICATE);
 }
 
-}  // namespace
-
-void augment(Augmentation kind, const uint8_t* rgb, Size size, uint64_t seed, int64_t frame,
-             uint8_t* out) {
-  // cv::Mat has no read-only view.
-  const cv::Mat from(size.height, size.width, CV_8UC3, const_cast<uint8_t*>(rgb));
-  cv::Mat to(size.height, size.width, CV_8UC3, out);
+void augment(Augmentation kind, const cv::Mat& from, uint64_t seed, int64_t frame, cv::Mat& to) {
   std::seed_seq seeds{seed & 0xffffffff, seed >> 32, static_cast<uint64_t>(frame) & 0xffffffff,
                       static_cast<uint64_t>(frame) >> 32, static_cast<uint64_t>(kind)};
   std::mt19937_64 random(seeds);
@@ -36,8 +31,31 @@ void augment(Augmentation kind, const uint8_t* rgb, Size size, uint64_t seed, in
     case Augmentation::Shift: shift(from, random, to); break;
     case Augmentation::Brightness:
       from.convertTo(to, -1, 1 + kMostBrightening * draw(random));
+      cv::min(to, kWhite, to);
       break;
   }
+}
+
+template <typename Value>
+void augment_values(Augmentation kind, const Value* rgb, Size size, uint64_t seed, int64_t frame,
+                    Value* out) {
+  constexpr int kType = CV_MAKETYPE(cv::DataType<Value>::depth, 3);
+  // cv::Mat has no read-only view.
+  const cv::Mat from(size.height, size.width, kType, const_cast<Value*>(rgb));
+  cv::Mat to(size.height, size.width, kType, out);
+  augment(kind, from, seed, frame, to);
+}
+
+}  // namespace
+
+void augment(Augmentation kind, const uint8_t* rgb, Size size, uint64_t seed, int64_t frame,
+             uint8_t* out) {
+  augment_values(kind, rgb, size, seed, frame, out);
+}
+
+void augment(Augmentation kind, const float* rgb, Size size, uint64_t seed, int64_t frame,
+             float* out) {
+  augment_values(kind, rgb, size, seed, frame, out);
 }
 
 }  // namespace patchcore

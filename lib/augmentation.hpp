@@ -16,5 +16,7 @@ namespace patchcore {
 /// fit.
 void augment(Augmentation kind, const uint8_t* rgb, Size size, uint64_t seed, int64_t frame,
              uint8_t* out);
+void augment(Augmentation kind, const float* rgb, Size size, uint64_t seed, int64_t frame,
+             float* out);
 
 }  // namespace patchcore

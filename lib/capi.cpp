@@ -61,7 +61,7 @@ std::vector<pc::Request> to_cpp(const PatchcoreBackbone* backbone, const Patchco
   std::vector<pc::Request> batch(count);
   for (guint i = 0; i < count; ++i) {
     const PatchcoreRequest& r = requests[i];
-    if (!r.rgb || !r.detector == !r.fit)
+    if (!r.rgb == !r.rgb_floats || !r.detector == !r.fit)
       throw pc::Error(pc::ErrorCode::InvalidArgument,
                       "A request needs a frame and either a detector or a fit.");
     const pc::Backbone& own =
@@ -69,11 +69,26 @@ std::vector<pc::Request> to_cpp(const PatchcoreBackbone* backbone, const Patchco
     if (&own != backbone->object.get())
       throw pc::Error(pc::ErrorCode::InvalidArgument, "A request belongs to another backbone.");
     batch[i].rgb = r.rgb;
+    batch[i].rgb_floats = r.rgb_floats;
     batch[i].detector = r.detector ? r.detector->object.get() : nullptr;
     batch[i].fit = r.fit ? r.fit->object.get() : nullptr;
     if (r.keep_patches) batch[i].keep_above = r.keep_above;
   }
   return batch;
+}
+
+template <typename Value>
+gboolean resize(const PatchcorePreprocess* preprocess, const PatchcoreImage* frame, Value* rgb,
+                GError** error) {
+  return guarded(error, [&]() -> gboolean {
+    const pc::Size size = frame_size(frame->width, frame->height);
+    const c10::InferenceMode no_gradients;
+    unwrap(preprocess)
+        .resize({frame->data, size.width, size.height, static_cast<std::ptrdiff_t>(frame->stride),
+                 static_cast<pc::PixelFormat>(frame->pixels)},
+                rgb);
+    return TRUE;
+  });
 }
 
 }  // namespace
@@ -118,22 +133,21 @@ gboolean patchcore_preprocess_get_geometry(const PatchcorePreprocess* preprocess
                  g.region.x,
                  g.region.y,
                  g.region.width,
-                 g.region.height};
+                 g.region.height,
+                 unwrap(preprocess).wants_floats()};
     return TRUE;
   });
 }
 
 gboolean patchcore_preprocess_resize(const PatchcorePreprocess* preprocess,
                                      const PatchcoreImage* frame, guint8* rgb, GError** error) {
-  return guarded(error, [&]() -> gboolean {
-    const pc::Size size = frame_size(frame->width, frame->height);
-    const c10::InferenceMode no_gradients;
-    unwrap(preprocess)
-        .resize({frame->data, size.width, size.height, static_cast<std::ptrdiff_t>(frame->stride),
-                 static_cast<pc::PixelFormat>(frame->pixels)},
-                rgb);
-    return TRUE;
-  });
+  return resize(preprocess, frame, rgb, error);
+}
+
+gboolean patchcore_preprocess_resize_floats(const PatchcorePreprocess* preprocess,
+                                            const PatchcoreImage* frame, gfloat* rgb,
+                                            GError** error) {
+  return resize(preprocess, frame, rgb, error);
 }
 
 PatchcoreDetector* patchcore_detector_new(PatchcoreBackbone* backbone, PatchcoreBank* bank,

@@ -80,24 +80,25 @@ MemoryBank Fit::build(const Monitor& monitor) const {
   if (frames.empty())
     throw Error(ErrorCode::InvalidArgument, "There is no frame to make a bank of.");
   const bool calibrated = options_.folds > 1 && frames.size() > 1;
-  MemoryBank bank = build_from(frames, 1, monitor.part(0, calibrated ? kCoresetShare : 1));
-  if (calibrated) bank.calibration = calibrate(frames, video, monitor.part(kCoresetShare, 1));
+  const int64_t rows = bank_rows(frames);
+  MemoryBank bank = build_from(frames, rows, monitor.part(0, calibrated ? kCoresetShare : 1));
+  if (calibrated) bank.calibration = calibrate(frames, rows, video, monitor.part(kCoresetShare, 1));
   bank.id = bank.identify(monitor);
   return bank;
 }
 
-int64_t Fit::bank_rows(int64_t patches, double share) const {
+int64_t Fit::bank_rows(const std::vector<Frame>& frames) const {
+  int64_t patches = 0;
+  for (const Frame& frame : frames) patches += frame.rows.size(0);
   auto rows = static_cast<int64_t>(static_cast<double>(patches) * options_.coreset_ratio);
-  // A fold's bank is as dense as the whole one, so limits shrink with its share of the frames.
   if (options_.bank_size > 0)
-    rows = std::llround(share * static_cast<double>(options_.bank_size));
+    rows = options_.bank_size;
   else if (options_.max_bank_size > 0)
-    rows =
-        std::min(rows, static_cast<int64_t>(share * static_cast<double>(options_.max_bank_size)));
-  return std::clamp<int64_t>(rows, 1, patches);
+    rows = std::min(rows, options_.max_bank_size);
+  return std::max<int64_t>(rows, 1);
 }
 
-MemoryBank Fit::build_from(const std::vector<Frame>& frames, double share,
+MemoryBank Fit::build_from(const std::vector<Frame>& frames, int64_t rows_wanted,
                            const Monitor& monitor) const {
   std::vector<at::Tensor> parts;
   for (const Frame& frame : frames) parts.push_back(frame.rows);
@@ -108,7 +109,7 @@ MemoryBank Fit::build_from(const std::vector<Frame>& frames, double share,
   const at::Tensor projected = project(patches, settings_.projection, options_.seed, monitor);
   monitor.check();
   const at::Tensor chosen =
-      greedy_k_center(projected, bank_rows(patches.size(0), share),
+      greedy_k_center(projected, std::min(rows_wanted, patches.size(0)),
                       coreset_seed(projected, settings_.coreset_start, options_.seed), monitor);
 
   MemoryBank bank;
@@ -136,7 +137,7 @@ std::vector<size_t> Fit::order_of_folds(size_t frames) const {
   return order;
 }
 
-Calibration Fit::calibrate(const std::vector<Frame>& frames, const Video& video,
+Calibration Fit::calibrate(const std::vector<Frame>& frames, int64_t rows, const Video& video,
                            const Monitor& monitor) const {
   const size_t folds = std::min(static_cast<size_t>(options_.folds), frames.size());
   const auto order = order_of_folds(frames.size());
@@ -145,7 +146,7 @@ Calibration Fit::calibrate(const std::vector<Frame>& frames, const Video& video,
     const Monitor part = monitor.part(static_cast<double>(fold) / static_cast<double>(folds),
                                       static_cast<double>(fold + 1) / static_cast<double>(folds));
     const size_t first = order.size() * fold / folds, last = order.size() * (fold + 1) / folds;
-    score_fold(frames, std::span(order).subspan(first, last - first), scored, part);
+    score_fold(frames, std::span(order).subspan(first, last - first), rows, scored, part);
   }
   auto calibration = Calibration::from_frames(scored, options_.false_alarms, video, monitor);
   std::ostringstream method;
@@ -158,22 +159,22 @@ Calibration Fit::calibrate(const std::vector<Frame>& frames, const Video& video,
   return calibration;
 }
 
-/// Fills in what some frames score with a bank of all the others.
+/// Fills in what some frames score with a bank of all the others. It has as many rows as the bank
+/// itself, whose resolution is to be judged: with fewer, the frames that it hasn't seen would lie
+/// farther from it than from the bank.
 void Fit::score_fold(const std::vector<Frame>& frames, std::span<const size_t> held_out,
-                     std::vector<HeldOut>& scored, const Monitor& monitor) const {
+                     int64_t rows, std::vector<HeldOut>& scored, const Monitor& monitor) const {
   std::vector<bool> is_out(frames.size(), false);
   for (const size_t index : held_out) is_out[index] = true;
   std::vector<Frame> seen;
   for (size_t i = 0; i < frames.size(); ++i)
     if (!is_out[i]) seen.push_back(frames[i]);
-  const double share = static_cast<double>(seen.size()) / static_cast<double>(frames.size());
-  const Detector detector(backbone_,
-                          std::make_shared<MemoryBank>(build_from(seen, share, monitor)));
+  const Detector detector(backbone_, std::make_shared<MemoryBank>(build_from(seen, rows, monitor)));
   for (const size_t index : held_out) {
     monitor.check();
     const Frame& frame = frames[index];
-    const at::Tensor rows = frame.rows.slice(0, 0, frame.height * frame.width);
-    const Embedding one{rows.to(backbone_->device()), 1, frame.height, frame.width};
+    const at::Tensor patches = frame.rows.slice(0, 0, frame.height * frame.width);
+    const Embedding one{patches.to(backbone_->device()), 1, frame.height, frame.width};
     const Result result = detector.score(one, frame.input).front();
     scored[index] = {static_cast<float>(result.score), static_cast<float>(result.map_peak)};
   }

@@ -64,15 +64,15 @@ class Fit {
     Size input;
   };
 
-  /// share: of all gathered frames, which a limit on the bank's size is divided by.
-  MemoryBank build_from(const std::vector<Frame>& frames, double share,
+  /// rows: of the bank, at most.
+  MemoryBank build_from(const std::vector<Frame>& frames, int64_t rows,
                         const Monitor& monitor) const;
-  Calibration calibrate(const std::vector<Frame>& frames, const Video& video,
+  Calibration calibrate(const std::vector<Frame>& frames, int64_t rows, const Video& video,
                         const Monitor& monitor) const;
   std::vector<size_t> order_of_folds(size_t frames) const;
-  void score_fold(const std::vector<Frame>& frames, std::span<const size_t> held_out,
+  void score_fold(const std::vector<Frame>& frames, std::span<const size_t> held_out, int64_t rows,
                   std::vector<HeldOut>& scored, const Monitor& monitor) const;
-  int64_t bank_rows(int64_t patches, double share) const;
+  int64_t bank_rows(const std::vector<Frame>& frames) const;
 
   std::shared_ptr<const Backbone> backbone_;
   Settings settings_;

@@ -4,7 +4,7 @@
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 
-#include <cstring>
+#include <algorithm>
 #include <map>
 
 #include "augmentation.hpp"
@@ -36,21 +36,34 @@ std::vector<Job> number(std::span<Request> requests) {
 }
 
 /// Each frame, and behind it the copies that its fit learns too.
+template <typename Value>
+void gather(Size input, std::span<const Job> jobs, at::Tensor& rgb) {
+  const size_t values = rgb.numel() / static_cast<size_t>(rgb.size(0));
+  auto* out = rgb.data_ptr<Value>();
+  for (const Job& job : jobs) {
+    const Request& r = job.request;
+    auto* const frame = out;
+    if constexpr (std::is_same_v<Value, float>)
+      r.rgb ? std::copy_n(r.rgb, values, out) : std::copy_n(r.rgb_floats, values, out);
+    else
+      std::copy_n(r.rgb, values, out);
+    out += values;
+    if (!r.fit) continue;
+    for (const Augmentation kind : r.fit->settings().augmentation) {
+      augment(kind, frame, input, r.fit->seed(), job.frame, out);
+      out += values;
+    }
+  }
+}
+
 at::Tensor gather(Size input, std::span<const Job> jobs) {
   int64_t images = 0;
   for (const Job& job : jobs) images += job.views();
-  const at::Tensor rgb = at::empty({images, input.height, input.width, 3}, at::kByte);
-  const size_t bytes = rgb.nbytes() / static_cast<size_t>(images);
-  auto* out = rgb.data_ptr<uint8_t>();
-  for (const Job& job : jobs) {
-    std::memcpy(out, job.request.rgb, bytes);
-    out += bytes;
-    if (!job.request.fit) continue;
-    for (const Augmentation kind : job.request.fit->settings().augmentation) {
-      augment(kind, job.request.rgb, input, job.request.fit->seed(), job.frame, out);
-      out += bytes;
-    }
-  }
+  const bool floats =
+      std::any_of(jobs.begin(), jobs.end(), [](const Job& job) { return job.request.rgb_floats; });
+  at::Tensor rgb =
+      at::empty({images, input.height, input.width, 3}, floats ? at::kFloat : at::kByte);
+  floats ? gather<float>(input, jobs, rgb) : gather<uint8_t>(input, jobs, rgb);
   return rgb;
 }
 

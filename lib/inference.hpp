@@ -10,13 +10,14 @@
 
 namespace patchcore {
 
-/// One prepared frame and who wants it: exactly one of detector and fit.
+/// One prepared frame and who wants it: exactly one of detector and fit, of rgb and rgb_floats.
 struct Request {
   const uint8_t* rgb = nullptr;  ///< input.height x input.width x 3, from Preprocess::resize
   const Detector* detector = nullptr;
   Fit* fit = nullptr;
   Result result;                          ///< filled where there is a detector
   std::optional<double> keep_above = {};  ///< see Detector::score
+  const float* rgb_floats = nullptr;      ///< as rgb, from Preprocess::resize too
 };
 
 /// Runs one batch: the backbone, then each request's own embedding, bank and scoring. On a CPU the

@@ -65,7 +65,8 @@ typedef struct _PatchcoreBank PatchcoreBank;
 
 typedef struct {
   const gchar* name; /* one of docs/backbones.md, such as "resnet18"; NULL: builtin */
-  /* safetensors, .pth, or of torchscript its file; NULL: those that were fetched, none for builtin */
+  /* safetensors, .pth, or of torchscript its file; NULL: those that were fetched, none for builtin
+   */
   const gchar* weights;
   const gchar* device;    /* "auto", "cpu", "cuda:N"; NULL: auto */
   const gchar* precision; /* "auto", "fp32", "bf16", "fp16"; NULL: auto */
@@ -172,6 +173,7 @@ typedef struct {
   gdouble y;
   gdouble w;
   gdouble h;
+  gboolean floats; /* patchcore_preprocess_resize_floats() gives the scores of the bank's maker */
 } PatchcoreGeometry;
 
 PATCHCORE_API gboolean patchcore_preprocess_get_geometry(const PatchcorePreprocess* preprocess,
@@ -184,6 +186,11 @@ PATCHCORE_API gboolean patchcore_preprocess_get_geometry(const PatchcorePreproce
 PATCHCORE_API gboolean patchcore_preprocess_resize(const PatchcorePreprocess* preprocess,
                                                    const PatchcoreImage* frame, guint8* rgb,
                                                    GError** error);
+
+/* The same without rounding: as many floats, 0 to 255. Slower; of use where geometry.floats. */
+PATCHCORE_API gboolean patchcore_preprocess_resize_floats(const PatchcorePreprocess* preprocess,
+                                                          const PatchcoreImage* frame, gfloat* rgb,
+                                                          GError** error);
 
 /* ---- fitting -------------------------------------------------------------------------------- */
 
@@ -292,6 +299,7 @@ typedef struct {
   gboolean keep_patches;  /* of a detector: the result gets the frame's patches whose value is at */
   gdouble keep_above;     /* or above this, the largest value first; see patchcore_bank_extend() */
   PatchcoreResult result; /* the caller clears it, also after an error */
+  const gfloat* rgb_floats; /* instead of rgb: from patchcore_preprocess_resize_floats() */
 } PatchcoreRequest;
 
 /* One batch of frames of one input size: a single pass of the network, then each request's own

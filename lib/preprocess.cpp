@@ -67,10 +67,18 @@ at::Tensor pixels_of(const ImageView& frame) {
   return packed.permute({0, 3, 1, 2});
 }
 
+at::Tensor resized(const at::Tensor& pixels, const InputGeometry& g) {
+  return at::_upsample_bilinear2d_aa(pixels, {g.resized.height, g.resized.width},
+                                     /*align_corners=*/false);
+}
+
 }  // namespace
 
 Preprocess::Preprocess(const Settings& settings, int stride)
-    : target_(settings.resize), crop_(settings.crop), stride_(stride) {}
+    : target_(settings.resize),
+      crop_(settings.crop),
+      stride_(stride),
+      wants_floats_(settings.resize_values == ResizeValues::Floats) {}
 
 InputGeometry Preprocess::geometry(Size frame) const {
   if (frame.width < 1 || frame.height < 1)
@@ -96,13 +104,13 @@ InputGeometry Preprocess::geometry(Size frame) const {
   return g;
 }
 
-void Preprocess::resize(const ImageView& frame, uint8_t* rgb) const {
+/// The crop's red, green and blue, packed.
+template <typename Value>
+void Preprocess::cut(const at::Tensor& resized, const ImageView& frame, Value* rgb) const {
   const InputGeometry g = geometry({frame.width, frame.height});
-  const at::Tensor resized = at::_upsample_bilinear2d_aa(
-      pixels_of(frame), {g.resized.height, g.resized.width}, /*align_corners=*/false);
   const at::Tensor pixels = resized.permute({0, 2, 3, 1}).contiguous();
   const Layout layout = layout_of(frame.format);
-  const auto* first = pixels.const_data_ptr<uint8_t>();
+  const auto* first = pixels.const_data_ptr<Value>();
   for (int64_t y = 0; y < g.input.height; ++y) {
     const auto* pixel = first + ((g.top + y) * g.resized.width + g.left) * layout.bytes;
     for (int x = 0; x < g.input.width; ++x, rgb += 3, pixel += layout.bytes) {
@@ -113,8 +121,18 @@ void Preprocess::resize(const ImageView& frame, uint8_t* rgb) const {
   }
 }
 
+void Preprocess::resize(const ImageView& frame, uint8_t* rgb) const {
+  cut(resized(pixels_of(frame), geometry({frame.width, frame.height})), frame, rgb);
+}
+
+void Preprocess::resize(const ImageView& frame, float* rgb) const {
+  const InputGeometry g = geometry({frame.width, frame.height});
+  cut(resized(pixels_of(frame).to(at::kFloat, false, false, at::MemoryFormat::Contiguous), g),
+      frame, rgb);
+}
+
 at::Tensor Preprocess::normalise(const at::Tensor& rgb) {
-  return rgb.to(at::kFloat)
+  return rgb.to(at::kFloat, /*non_blocking=*/false, /*copy=*/true)
       .div_(255)
       .sub_(mean().to(rgb.device()))
       .div_(deviation().to(rgb.device()))

@@ -34,7 +34,12 @@ class Preprocess {
   /// format. On the calling thread alone where ATen has its resize for AVX2.
   void resize(const ImageView& frame, uint8_t* rgb) const;
 
-  /// N x H x W x 3 uint8 -> N x 3 x H x W float on the same device, normalised.
+  /// The same without rounding, 0 to 255: 3 floats a pixel. What a bank whose settings want it, see
+  /// wants_floats(), gives its maker's scores with.
+  void resize(const ImageView& frame, float* rgb) const;
+  bool wants_floats() const { return wants_floats_; }
+
+  /// N x H x W x 3 uint8 or float, 0 to 255 -> N x 3 x H x W float on the same device, normalised.
   static at::Tensor normalise(const at::Tensor& rgb);
 
   /// ImageNet's, of RGB in 0..1, as torchvision publishes them with its weights: 3 floats each.
@@ -42,9 +47,13 @@ class Preprocess {
   static const at::Tensor& deviation();
 
  private:
+  template <typename Value>
+  void cut(const at::Tensor& resized, const ImageView& frame, Value* rgb) const;
+
   ResizeTarget target_;
   int crop_;
   int stride_;
+  bool wants_floats_;
 };
 
 }  // namespace patchcore

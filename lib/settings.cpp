@@ -22,6 +22,12 @@ const Nicks<Preset>& nicks(Preset) {
   return table;
 }
 
+const Nicks<ResizeValues>& nicks(ResizeValues) {
+  static const auto& table =
+      *new Nicks<ResizeValues>{{ResizeValues::Bytes, "bytes"}, {ResizeValues::Floats, "floats"}};
+  return table;
+}
+
 const Nicks<Neighbourhood>& nicks(Neighbourhood) {
   static const auto& table = *new Nicks<Neighbourhood>{
       {Neighbourhood::AdaptivePool, "adaptive-pool"}, {Neighbourhood::AveragePool, "average-pool"}};
@@ -214,6 +220,7 @@ void visit(S& s, Visitor&& field) {
   field("preset", s.preset);
   field("resize", s.resize);
   field("crop", s.crop, 0, kMaxSide);
+  field("resize_values", s.resize_values);
   field("patch_size", s.patch_size, 1, 15);
   field("neighbourhood", s.neighbourhood);
   field("layer_width", s.layer_width, 0, kMaxWidth);
@@ -233,7 +240,8 @@ void visit(S& s, Visitor&& field) {
 }
 
 /// Fields that came later than the format.
-constexpr std::array<const char*, 3> kLater{"patch_neighbours", "top_patches", "augmentation"};
+constexpr std::array<const char*, 4> kLater{"resize_values", "patch_neighbours", "top_patches",
+                                            "augmentation"};
 
 /// Fields that options of their own set.
 constexpr std::array<const char*, 5> kOwnOptions{"backbone", "layers", "preset", "resize", "crop"};

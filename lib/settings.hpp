@@ -63,6 +63,12 @@ struct ResizeTarget {
   bool operator==(const ResizeTarget&) const = default;
 };
 
+/// What a resized frame's values are.
+enum class ResizeValues {
+  Bytes,   ///< rounded, as Pillow has them (amazon-science)
+  Floats,  ///< not rounded, as torchvision has them of tensors (anomalib); slower
+};
+
 /// Everything that decides a score, save the weights and the bank itself. Travels in the bank.
 struct Settings {
   std::string backbone = "builtin";
@@ -70,7 +76,8 @@ struct Settings {
 
   Preset preset = Preset::Anomalib;
   ResizeTarget resize;
-  int crop = 0;        ///< side of the centred square that is kept, in pixels; 0: all
+  int crop = 0;  ///< side of the centred square that is kept, in pixels; 0: all
+  ResizeValues resize_values = ResizeValues::Bytes;
   int patch_size = 3;  ///< 3 or 5
   Neighbourhood neighbourhood = Neighbourhood::AveragePool;
   int layer_width = 0;      ///< AdaptivePool: width a layer is pooled to

@@ -181,11 +181,12 @@ Calibration calibration_of(const NamedTensors& state, const PickleValue& config)
 
 Settings settings_of(const PickleValue& parameters) {
   Settings settings = Settings::from_preset(Preset::Anomalib);
+  settings.resize_values = ResizeValues::Floats;
   // timm's names may end in a tag that tells how the weights were made.
   const auto& backbone = plain<std::string>(parameters, "backbone");
   settings.backbone = backbone.substr(0, backbone.find('.'));
   const auto& known = backbone_names();
-  if (settings.backbone == BackboneOptions().name ||
+  if (settings.backbone == BackboneOptions().name || runs_its_file(settings.backbone) ||
       std::find(known.begin(), known.end(), settings.backbone) == known.end())
     refuse("its network, " + backbone + ", isn't known here");
   for (const PickleValue* layer : entry(parameters, "layers").items) {

@@ -47,23 +47,25 @@ class Batch {
     const ImageFile* file;
     Size size;
     InputGeometry geometry;
-    std::vector<uint8_t> rgb;
+    std::vector<uint8_t> rgb;  ///< one of the two
+    std::vector<float> rgb_floats;
     cv::Mat preview;
   };
 
   Waiting prepare(const ImageFile& file) const {
     const cv::Mat image = read_rgb(file.path);
-    Waiting next{&file,
-                 {image.cols, image.rows},
-                 geometry(file, {image.cols, image.rows}),
-                 {},
-                 make_preview(image, preview_side_)};
+    Waiting next{
+        &file, {image.cols, image.rows},          geometry(file, {image.cols, image.rows}), {},
+        {},    make_preview(image, preview_side_)};
     const Size input = next.geometry.input;
-    next.rgb.resize(size_t{3} * static_cast<size_t>(input.width) *
+    const ImageView view{image.data, image.cols, image.rows,
+                         static_cast<std::ptrdiff_t>(image.step)};
+    const auto resize = [&](auto& values) {
+      values.resize(size_t{3} * static_cast<size_t>(input.width) *
                     static_cast<size_t>(input.height));
-    preprocess_.resize(
-        {image.data, image.cols, image.rows, static_cast<std::ptrdiff_t>(image.step)},
-        next.rgb.data());
+      preprocess_.resize(view, values.data());
+    };
+    preprocess_.wants_floats() ? resize(next.rgb_floats) : resize(next.rgb);
     return next;
   }
 
@@ -79,7 +81,11 @@ class Batch {
   void flush() {
     if (waiting_.empty()) return;
     std::vector<Request> requests(waiting_.size(), pattern_);
-    for (size_t i = 0; i < requests.size(); ++i) requests[i].rgb = waiting_[i].rgb.data();
+    for (size_t i = 0; i < requests.size(); ++i) {
+      const Waiting& one = waiting_[i];
+      requests[i].rgb = one.rgb.empty() ? nullptr : one.rgb.data();
+      requests[i].rgb_floats = one.rgb_floats.empty() ? nullptr : one.rgb_floats.data();
+    }
     infer(backbone_, waiting_.front().geometry.input, requests);
     for (size_t i = 0; i < requests.size(); ++i)
       sink_({*waiting_[i].file, waiting_[i].size, waiting_[i].geometry,

@@ -40,6 +40,24 @@ START_TEST(settings_take_the_place_of_the_presets) {
 }
 END_TEST
 
+START_TEST(frames_that_are_not_rounded_are_learnt_and_scored) {
+  const TemporaryFolder folder;
+  const std::string bank = folder.file("bank");
+  // 128 pixels become 96: what rounding does to them is seen.
+  const auto score = [&](const std::string& values) {
+    fit_bank(bank, 12, "input-size=96 settings=\"settings,resize_values=" + values + "\"");
+    ElementHarness h("bank-location=" + bank);
+    h.push(20, /*defect=*/true);
+    const auto frame = h.pull();
+    ck_assert(anomalous(frame));
+    return number(result_of(frame), "score");
+  };
+  const double floats = score("floats"), bytes = score("bytes");
+  ck_assert_double_ne(floats, bytes);
+  ck_assert_double_eq_tol(floats, bytes, 0.1 * bytes);
+}
+END_TEST
+
 START_TEST(a_setting_that_is_none_is_an_error_that_names_it) {
   const std::string unknown = refusal("settings=\"settings,patch=5\"");
   ck_assert_msg(unknown.find("\"patch\"") != std::string::npos, "%s", unknown.c_str());
@@ -92,6 +110,7 @@ int main(int argc, char** argv) {
   TCase* tests = tcase_create("fit-options");
   tcase_set_timeout(tests, 120);
   tcase_add_test(tests, settings_take_the_place_of_the_presets);
+  tcase_add_test(tests, frames_that_are_not_rounded_are_learnt_and_scored);
   tcase_add_test(tests, a_setting_that_is_none_is_an_error_that_names_it);
   tcase_add_test(tests, folds_and_rate_are_those_that_the_threshold_was_found_with);
   tcase_add_test(tests, alarms_an_hour_are_counted_over_the_time_of_the_frames);

@@ -66,9 +66,13 @@ def make_pillow():
     bilinear = torchvision.transforms.InterpolationMode.BILINEAR
     cropped = torchvision.transforms.Compose([
         torchvision.transforms.Resize(24, bilinear), torchvision.transforms.CenterCrop(16)])
+    # As torchvision resizes a tensor: interpolate() with antialias, in fp64.
+    pixels = torch.from_numpy(np.array(picture(61, 47))).permute(2, 0, 1)[None].double()
+    floats = torch.nn.functional.interpolate(pixels, (16, 24), mode="bilinear", antialias=True)
     header("pillow", "resized by Pillow, BILINEAR, rows of RGB",
            array("kDown61x47To24x16", picture(61, 47).resize((24, 16), PIL.Image.BILINEAR))
            + array("kUp13x11To24x32", picture(13, 11).resize((24, 32), PIL.Image.BILINEAR))
+           + array("kDown61x47To24x16Floats", floats[0].permute(1, 2, 0), "double", digits=6)
            + "// torchvision's Resize(24) and CenterCrop(16)\n"
            + array("kShorterSide24Crop16", cropped(picture(61, 47))))
 

@@ -182,6 +182,37 @@ START_TEST(a_fit_takes_settings_and_the_rate_that_its_threshold_is_found_at) {
 }
 END_TEST
 
+START_TEST(a_bank_of_unrounded_values_says_so_and_takes_them) {
+  const gchar* const settings[] = {"resize_values", "floats", nullptr};
+  PatchcoreFitOptions options = small();
+  options.settings = settings;
+  const Backbone backbone = builtin();
+  const Fit fit = new_fit(options, backbone), plain = new_fit(small(), backbone);
+  ErrorPtr error;
+  PatchcoreGeometry geometry;
+  patchcore_preprocess_get_geometry(patchcore_fit_get_preprocess(plain.get()), 9, 9, &geometry,
+                                    error.out());
+  ck_assert(!geometry.floats);
+  const PatchcorePreprocess* preprocess = patchcore_fit_get_preprocess(fit.get());
+  patchcore_preprocess_get_geometry(preprocess, kSide, kSide, &geometry, error.out());
+  ck_assert(geometry.floats);
+
+  const auto rgb = stripes(1);
+  const PatchcoreImage image{rgb.data(), kSide, kSide, kSide * 3, PATCHCORE_PIXELS_RGB};
+  std::vector<gfloat> floats(rgb.size());
+  ck_assert(patchcore_preprocess_resize_floats(preprocess, &image, floats.data(), error.out()));
+  for (size_t i = 0; i < rgb.size(); ++i) ck_assert_double_eq_tol(floats[i], rgb[i], 1e-3);
+  PatchcoreRequest request{};
+  request.fit = fit.get();
+  request.rgb_floats = floats.data();
+  ck_assert(patchcore_infer(backbone.get(), kSide, kSide, &request, 1, error.out()));
+  ck_assert_uint_eq(patchcore_fit_get_frames(fit.get()), 1);
+  request.rgb = rgb.data();  // one too many
+  ck_assert(!patchcore_infer(backbone.get(), kSide, kSide, &request, 1, error.out()));
+  error.assert_is(PATCHCORE_ERROR_INVALID_ARGUMENT, "frame");
+}
+END_TEST
+
 START_TEST(alarms_an_hour_need_the_time_of_the_frames) {
   PatchcoreFitOptions options = small();
   options.alarms_per_hour = 1800;
@@ -231,6 +262,7 @@ int main() {
   tcase_add_test(results, no_more_regions_are_written_than_there_is_room_for);
   tcase_add_test(results, a_result_without_a_map_or_with_another_than_it_says_has_no_regions);
   tcase_add_test(results, a_fit_takes_settings_and_the_rate_that_its_threshold_is_found_at);
+  tcase_add_test(results, a_bank_of_unrounded_values_says_so_and_takes_them);
   tcase_add_test(results, alarms_an_hour_need_the_time_of_the_frames);
   suite_add_tcase(suite, results);
   return run_suite(suite);

@@ -145,6 +145,40 @@ START_TEST(one_batch_serves_detectors_and_fits_together) {
 }
 END_TEST
 
+START_TEST(floats_and_bytes_of_one_picture_score_the_same_together_and_alone) {
+  const Detector detector = detector_of(built());
+  const Picture bytes = defective(3);
+  const std::vector<float> floats(bytes.begin(), bytes.end());
+  std::vector<Request> both(2);
+  both[0] = {bytes.data(), &detector, nullptr, {}};
+  both[1].detector = &detector;
+  both[1].rgb_floats = floats.data();
+  infer(*builtin(), kInput, both);
+  const double alone = score(detector, bytes).score;
+  ck_assert_double_eq_tol(both[0].result.score, alone, 1e-5 * alone);
+  ck_assert_double_eq_tol(both[1].result.score, alone, 1e-5 * alone);
+}
+END_TEST
+
+START_TEST(a_fit_learns_copies_of_floats_too) {
+  Settings s = settings();
+  s.augmentation = {Augmentation::Shift, Augmentation::Brightness};
+  const auto rows = [&](bool floats) {
+    Fit fit(builtin(), s, {.coreset_ratio = 1, .folds = 0});
+    const Picture bytes = normal(0);
+    const std::vector<float> values(bytes.begin(), bytes.end());
+    Request request;
+    request.rgb_floats = floats ? values.data() : nullptr;
+    request.rgb = floats ? nullptr : bytes.data();
+    request.fit = &fit;
+    infer(*builtin(), kInput, {&request, 1});
+    return fit.build().rows.sum(0);
+  };
+  // Brightened bytes are rounded, floats are not.
+  ck_assert_double_le(relative_error(rows(true), rows(false)), 1e-2);
+}
+END_TEST
+
 START_TEST(scores_and_maps_do_not_depend_on_the_batch) {
   const Detector detector = detector_of(built());
   std::vector<Picture> pictures;
@@ -264,6 +298,8 @@ int main() {
   tcase_add_test(tests, a_bank_of_other_layers_is_refused_with_both_lists);
   tcase_add_test(tests, a_bank_of_another_width_is_refused_with_both_widths);
   tcase_add_test(tests, one_batch_serves_detectors_and_fits_together);
+  tcase_add_test(tests, floats_and_bytes_of_one_picture_score_the_same_together_and_alone);
+  tcase_add_test(tests, a_fit_learns_copies_of_floats_too);
   tcase_add_test(tests, scores_and_maps_do_not_depend_on_the_batch);
   tcase_add_test(tests, patches_are_kept_whose_distance_is_at_or_above_the_bound_the_largest_first);
   tcase_add_test(tests, every_patch_is_kept_at_the_least_bound_and_none_at_the_largest);

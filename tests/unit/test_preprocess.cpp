@@ -69,6 +69,21 @@ START_TEST(a_frame_is_made_smaller_as_pillow_does_it) {
 }
 END_TEST
 
+START_TEST(floats_are_not_rounded_as_torchvision_has_them_of_tensors) {
+  Settings settings;
+  settings.resize = {24, 16};
+  settings.resize_values = ResizeValues::Floats;
+  const Preprocess p(settings, 8);
+  ck_assert(p.wants_floats());
+  ck_assert(!preprocess({24, 16}).wants_floats());
+  const auto bytes = pattern({61, 47});
+  std::vector<float> rgb(kDown61x47To24x16Floats.size());
+  p.resize({bytes.data(), 61, 47, 61 * 3}, rgb.data());
+  for (size_t i = 0; i < rgb.size(); ++i)
+    ck_assert_double_eq_tol(rgb[i], kDown61x47To24x16Floats[i], 1e-3);
+}
+END_TEST
+
 START_TEST(a_frame_is_made_larger_as_pillow_does_it) {
   assert_within_a_grey_level(resized(preprocess({24, 32}), {13, 11}), kUp13x11To24x32);
 }
@@ -237,6 +252,7 @@ int main() {
   Suite* suite = suite_create("preprocess");
   TCase* tests = tcase_create("preprocess");
   tcase_add_test(tests, a_frame_is_made_smaller_as_pillow_does_it);
+  tcase_add_test(tests, floats_are_not_rounded_as_torchvision_has_them_of_tensors);
   tcase_add_test(tests, a_frame_is_made_larger_as_pillow_does_it);
   tcase_add_test(tests, a_shorter_side_and_a_crop_are_those_of_torchvision);
   tcase_add_test(tests, a_frame_of_the_right_size_is_copied);

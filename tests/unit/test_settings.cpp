@@ -122,6 +122,7 @@ START_TEST(settings_come_back_from_their_metadata) {
     s.neighbours = 3;
     s.map_sigma = 0.1;  // no finite binary fraction
     s.patch_neighbours = 2;
+    s.resize_values = ResizeValues::Floats;
     s.top_patches = 20;
     s.augmentation = {Augmentation::Shift, Augmentation::FlipX};
     ck_assert(Settings::from_metadata(s.to_metadata()) == s);
@@ -154,7 +155,7 @@ START_TEST(banks_of_before_a_setting_was_there_are_as_they_were) {
   const auto metadata = Settings::from_preset(Preset::Paper).to_metadata();
   // The entries of format 1's first banks, whose identity is a hash over these.
   ck_assert_uint_eq(metadata.size(), 18);
-  for (const char* later : {"patch_neighbours", "top_patches", "augmentation"})
+  for (const char* later : {"patch_neighbours", "top_patches", "augmentation", "resize_values"})
     ck_assert(!metadata.contains(later));
 }
 END_TEST
