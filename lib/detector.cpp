@@ -87,15 +87,15 @@ std::vector<Result> Detector::score(const Embedding& embedding, Size input,
     const at::Tensor grid = values.reshape({embedding.height, embedding.width});
     Result result;
     result.map = anomaly_map(settings(), grid, input).cpu().contiguous();
+    result.map_peak = result.map.max().item<double>();
     const ImageScore image =
-        score_image(settings(), nearest, values, rows, result.map, search_, own_neighbours_);
+        score_image(settings(), nearest, values, rows, result.map_peak, search_, own_neighbours_);
     result.score = image.score;
     result.normalized_score = bank_->calibration.normalise(image.score);
     result.peak_x = (static_cast<double>(image.patch % embedding.width) + 0.5) /
                     static_cast<double>(embedding.width);
     result.peak_y = (static_cast<double>(image.patch / embedding.width) + 0.5) /
                     static_cast<double>(embedding.height);
-    result.map_peak = result.map.max().item<double>();
     if (keep_above) result.patches = kept(rows, values, *keep_above).cpu();
     results.push_back(std::move(result));
   }

@@ -30,4 +30,7 @@ class Error : public std::runtime_error {
   ErrorCode code_;
 };
 
+/// Of LibTorch's messages, which go on for lines about where in its code they arose.
+inline std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
 }  // namespace patchcore

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstring>
 #include <string>
+#include <type_traits>
 
 #include "error.hpp"
 
@@ -67,11 +68,6 @@ at::Tensor pixels_of(const ImageView& frame) {
   return packed.permute({0, 3, 1, 2});
 }
 
-at::Tensor resized(const at::Tensor& pixels, const InputGeometry& g) {
-  return at::_upsample_bilinear2d_aa(pixels, {g.resized.height, g.resized.width},
-                                     /*align_corners=*/false);
-}
-
 }  // namespace
 
 Preprocess::Preprocess(const Settings& settings, int stride)
@@ -104,10 +100,15 @@ InputGeometry Preprocess::geometry(Size frame) const {
   return g;
 }
 
-/// The crop's red, green and blue, packed.
 template <typename Value>
-void Preprocess::cut(const at::Tensor& resized, const ImageView& frame, Value* rgb) const {
+void Preprocess::resize_as(const ImageView& frame, Value* rgb) const {
   const InputGeometry g = geometry({frame.width, frame.height});
+  at::Tensor source = pixels_of(frame);
+  if (std::is_floating_point_v<Value>)
+    source =
+        source.to(at::kFloat, /*non_blocking=*/false, /*copy=*/false, at::MemoryFormat::Contiguous);
+  const at::Tensor resized = at::_upsample_bilinear2d_aa(
+      source, {g.resized.height, g.resized.width}, /*align_corners=*/false);
   const at::Tensor pixels = resized.permute({0, 2, 3, 1}).contiguous();
   const Layout layout = layout_of(frame.format);
   const auto* first = pixels.const_data_ptr<Value>();
@@ -121,15 +122,8 @@ void Preprocess::cut(const at::Tensor& resized, const ImageView& frame, Value* r
   }
 }
 
-void Preprocess::resize(const ImageView& frame, uint8_t* rgb) const {
-  cut(resized(pixels_of(frame), geometry({frame.width, frame.height})), frame, rgb);
-}
-
-void Preprocess::resize(const ImageView& frame, float* rgb) const {
-  const InputGeometry g = geometry({frame.width, frame.height});
-  cut(resized(pixels_of(frame).to(at::kFloat, false, false, at::MemoryFormat::Contiguous), g),
-      frame, rgb);
-}
+void Preprocess::resize(const ImageView& frame, uint8_t* rgb) const { resize_as(frame, rgb); }
+void Preprocess::resize(const ImageView& frame, float* rgb) const { resize_as(frame, rgb); }
 
 at::Tensor Preprocess::normalise(const at::Tensor& rgb) {
   return rgb.to(at::kFloat, /*non_blocking=*/false, /*copy=*/true)

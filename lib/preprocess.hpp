@@ -48,7 +48,7 @@ class Preprocess {
 
  private:
   template <typename Value>
-  void cut(const at::Tensor& resized, const ImageView& frame, Value* rgb) const;
+  void resize_as(const ImageView& frame, Value* rgb) const;
 
   ResizeTarget target_;
   int crop_;

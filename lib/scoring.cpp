@@ -76,7 +76,7 @@ at::Tensor patch_values(const Settings& settings, const Neighbours& nearest) {
 }
 
 ImageScore score_image(const Settings& settings, const Neighbours& nearest,
-                       const at::Tensor& values, const at::Tensor& rows, const at::Tensor& map,
+                       const at::Tensor& values, const at::Tensor& rows, double map_peak,
                        const NearestNeighbour& search, const at::Tensor& own_neighbours) {
   const int64_t patch = values.argmax().item<int64_t>();
   const double value = values[patch].item<double>();
@@ -98,7 +98,7 @@ ImageScore score_image(const Settings& settings, const Neighbours& nearest,
       const int64_t count = std::min<int64_t>(settings.top_patches, values.size(0));
       return {std::get<0>(values.topk(count)).mean(at::kDouble).item<double>(), patch};
     }
-    case ImageScoring::MapMaximum: return {map.max().item<double>(), patch};
+    case ImageScoring::MapMaximum: return {map_peak, patch};
     case ImageScoring::Maximum: break;
   }
   return {value, patch};

@@ -34,10 +34,10 @@ at::Tensor patch_values(const Settings& settings, const Neighbours& nearest);
 int64_t patch_values_need(const Settings& settings, int64_t bank_rows);
 
 /// The score of one image.
-/// nearest, values: what patch_values() took and gave; rows: the patches, P x D; map: the image's
-/// anomaly map; own_neighbours: K x b, see NearestNeighbour::own_neighbours.
+/// nearest, values: what patch_values() took and gave; rows: the patches, P x D; map_peak: the
+/// largest value of the image's map; own_neighbours: K x b, see NearestNeighbour::own_neighbours.
 ImageScore score_image(const Settings& settings, const Neighbours& nearest,
-                       const at::Tensor& values, const at::Tensor& rows, const at::Tensor& map,
+                       const at::Tensor& values, const at::Tensor& rows, double map_peak,
                        const NearestNeighbour& search, const at::Tensor& own_neighbours);
 
 /// The anomaly map of one image: patch values brought to the input's size and blurred.

@@ -136,8 +136,7 @@ TorchFile::TorchFile(const std::filesystem::path& path, Unknown unknown) : path_
   } catch (const Error& e) {
     throw Error(e.code(), prefix + e.what() + ".");
   } catch (const c10::Error& e) {
-    const std::string reason = e.what_without_backtrace();
-    throw Error(ErrorCode::OpenRead, prefix + reason.substr(0, reason.find('\n')));
+    throw Error(ErrorCode::OpenRead, prefix + first_line(e.what_without_backtrace()));
   }
 }
 

@@ -125,9 +125,6 @@ std::string reason_in(const std::string& text) {
   return text.substr(start == std::string::npos ? 0 : start + 1, last - start);
 }
 
-/// LibTorch's messages go on for lines about where in its code they arose.
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
-
 }  // namespace
 
 TorchScriptDescription TorchScriptDescription::read(const std::string& weights) {

@@ -43,8 +43,7 @@ at::Tensor read_embeddings(const std::string& file) {
 
 /// Runs an empty image through the network: the width of an embedding follows from many choices.
 int64_t embedding_width(const Backbone& backbone, const Settings& settings) {
-  constexpr int kSide = 1024;  // of a frame that fits wherever any does
-  const Size size = Preprocess(settings, backbone.stride()).geometry({kSide, kSide}).input;
+  const Size size = check_sizes(settings, backbone);
   const at::Tensor input =
       at::zeros({1, 3, size.height, size.width}, at::TensorOptions(backbone.device()));
   return PatchEmbedding(settings)(backbone.features(input)).rows.size(1);
@@ -134,7 +133,6 @@ void import_checkpoint(const ImportCommand& command) {
                     checkpoint.weights);
   try {
     const auto backbone = open_draft(weights, checkpoint.settings, command.network);
-    check_sizes(checkpoint.settings, *backbone);
     MemoryBank bank =
         make_bank(std::move(checkpoint.rows), checkpoint.settings, *backbone, command.checkpoint);
     bank.calibration = std::move(checkpoint.calibration);

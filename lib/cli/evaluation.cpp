@@ -4,6 +4,7 @@
 #include <algorithm>
 
 namespace patchcore::cli {
+
 std::optional<double> threshold_of(const Calibration& calibration) {
   if (!calibration.valid()) return std::nullopt;
   return calibration.threshold;

@@ -83,7 +83,6 @@ void Gallery::shade_with(const Processed& image, cv::Mat& picture) const {
 
 Exhibit Gallery::draw(const Processed& image, const std::string& kind, const cv::Mat& mask) const {
   cv::Mat picture = image.preview.clone(), heated = image.preview.clone();
-
   shade_with(image, heated);
   outline(picture, mask);
   outline(heated, mask);

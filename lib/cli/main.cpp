@@ -17,8 +17,7 @@ constexpr int kFailed = 1;
 constexpr int kWrongUsage = 2;
 
 int report(const std::string& message, int status) {
-  // LibTorch's messages go on for lines about where in its code they arose.
-  std::cerr << "patchcore: " << message.substr(0, message.find('\n')) << '\n';
+  std::cerr << "patchcore: " << patchcore::first_line(message) << '\n';
   return status;
 }
 

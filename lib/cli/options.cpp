@@ -134,10 +134,10 @@ Settings make_settings(const NetworkOptions& options) {
   return settings;
 }
 
-void check_sizes(const Settings& settings, const Backbone& backbone) {
+Size check_sizes(const Settings& settings, const Backbone& backbone) {
   // A square frame fits wherever any does.
   constexpr int kSide = 1024;
-  Preprocess(settings, backbone.stride()).geometry({kSide, kSide});
+  return Preprocess(settings, backbone.stride()).geometry({kSide, kSide}).input;
 }
 
 std::shared_ptr<const Backbone> open_network(const NetworkOptions& options) {

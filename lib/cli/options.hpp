@@ -46,8 +46,9 @@ void add_bank_options(CLI::App& command, BankOptions& options);
 Settings make_settings(const NetworkOptions& options);
 std::shared_ptr<const Backbone> open_network(const NetworkOptions& options);
 
-/// Throws Error(InvalidArgument) where no frame can be brought to the settings' sizes.
-void check_sizes(const Settings& settings, const Backbone& backbone);
+/// What a square frame becomes. Throws Error(InvalidArgument) where no frame can be brought to the
+/// settings' sizes.
+Size check_sizes(const Settings& settings, const Backbone& backbone);
 
 /// Loads bank and network. Throws Error, never InvalidArgument for what a file holds, and always
 /// naming the file: NotFound, OpenRead, Incompatible.

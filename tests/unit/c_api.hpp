@@ -97,11 +97,9 @@ inline PatchcoreFitOptions small() {
   return options;
 }
 
-/// A bank of four frames.
-inline Bank built(const PatchcoreFitOptions& options = small(),
-                  const Backbone& backbone = builtin()) {
+/// Adds four frames.
+inline void learn(const Fit& fit, const Backbone& backbone) {
   ErrorPtr error;
-  const Fit fit = new_fit(options, backbone);
   for (int i = 0; i < 4; ++i) {
     const auto rgb = stripes(i);
     PatchcoreRequest request{};
@@ -110,6 +108,14 @@ inline Bank built(const PatchcoreFitOptions& options = small(),
     patchcore_infer(backbone.get(), kSide, kSide, &request, 1, error.out());
     error.assert_none();
   }
+}
+
+/// A bank of four frames.
+inline Bank built(const PatchcoreFitOptions& options = small(),
+                  const Backbone& backbone = builtin()) {
+  ErrorPtr error;
+  const Fit fit = new_fit(options, backbone);
+  learn(fit, backbone);
   Bank bank(patchcore_fit_build(fit.get(), nullptr, nullptr, nullptr, error.out()));
   error.assert_none();
   return bank;

@@ -219,13 +219,7 @@ START_TEST(alarms_an_hour_need_the_time_of_the_frames) {
   const Backbone backbone = builtin();
   const Fit fit = new_fit(options, backbone);
   ErrorPtr error;
-  for (int i = 0; i < 4; ++i) {
-    const auto rgb = stripes(i);
-    PatchcoreRequest request{};
-    request.rgb = rgb.data();
-    request.fit = fit.get();
-    patchcore_infer(backbone.get(), kSide, kSide, &request, 1, error.out());
-  }
+  learn(fit, backbone);
   ck_assert_ptr_null(patchcore_fit_build(fit.get(), nullptr, nullptr, nullptr, error.out()));
   error.assert_is(PATCHCORE_ERROR_INVALID_ARGUMENT, "hour");
   for (const auto& [seconds, frames, hysteresis] :

@@ -24,12 +24,12 @@ Settings settings_of(ImageScoring scoring, int neighbours = 2) {
   return s;
 }
 
-/// The map is a line of the patches' values here.
+/// The map is the patches' values here.
 ImageScore score(const Settings& settings, const NearestNeighbour& search, const at::Tensor& rows,
                  int64_t b) {
   const auto nearest = search.search(rows, patch_values_need(settings, search.size()));
   const at::Tensor values = patch_values(settings, nearest);
-  return score_image(settings, nearest, values, rows, values.unsqueeze(0), search,
+  return score_image(settings, nearest, values, rows, values.max().item<double>(), search,
                      search.own_neighbours(b));
 }
 
@@ -220,9 +220,8 @@ START_TEST(the_maps_maximum_is_taken_from_the_map) {
   const at::Tensor rows = at::tensor({1.0f, 4.0f}).unsqueeze(1);
   const Settings s = settings_of(ImageScoring::MapMaximum);
   const auto nearest = search.search(rows, 1);
-  const ImageScore image =
-      score_image(s, nearest, patch_values(s, nearest), rows, at::tensor({0.5f, 1.5f}).unsqueeze(0),
-                  search, search.own_neighbours(1));
+  const ImageScore image = score_image(s, nearest, patch_values(s, nearest), rows, /*map_peak=*/1.5,
+                                       search, search.own_neighbours(1));
   ck_assert_double_eq(image.score, 1.5);
   ck_assert_int_eq(image.patch, 1);
 }
