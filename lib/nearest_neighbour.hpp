@@ -4,14 +4,9 @@
 #include <ATen/core/Tensor.h>
 
 #include "monitor.hpp"
+#include "neighbours.hpp"
 
 namespace patchcore {
-
-/// Q x k, nearest first, ties to the lower row.
-struct Neighbours {
-  at::Tensor distances;  ///< float, unsquared L2
-  at::Tensor rows;       ///< int64, of the bank
-};
 
 /// The k nearest of each query's own candidates, nearest first, of equals the one that stands
 /// first. queries: Q x D float; candidates: Q x c int64, rows of the bank. Returns Q x k. 1 <= k <=

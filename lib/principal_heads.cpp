@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "principal_heads.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include "blocks.hpp"
+#include "kernels/kernels.hpp"
+
+namespace patchcore {
+namespace {
+
+// Of the rows that axes are taken from; more change little.
+constexpr int64_t kSample = 4096;
+constexpr int64_t kSpareAxes = 16;
+constexpr int kIterations = 3;
+
+// In parts of a row's norm: what fp32 products with the axes, and the axes themselves, can be off.
+constexpr float kProductError = 0x1p-15F;
+// In parts of its square: what the difference of two sums of squares can be off.
+constexpr float kSquareError = 0x1p-20F;
+
+/// To the nearest, ties to even; what is no number stays none.
+uint16_t to_bf16(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  if (std::isnan(value)) return static_cast<uint16_t>(bits >> 16 | 0x40);
+  return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+float from_bf16(uint16_t value) { return std::bit_cast<float>(uint32_t{value} << 16); }
+
+at::Tensor random_matrix(int64_t rows, int64_t columns) {
+  std::mt19937 random;  // always the same
+  at::Tensor matrix = at::empty({rows, columns});
+  float* values = matrix.data_ptr<float>();
+  for (int64_t i = 0; i < matrix.numel(); ++i)
+    values[i] = static_cast<float>(random()) * 0x1p-32F - 0.5F;
+  return matrix;
+}
+
+at::Tensor orthonormal(const at::Tensor& columns) {
+  return std::get<0>(at::linalg_qr(columns.to(at::kDouble)));
+}
+
+/// The first principal axes as columns, by subspace iteration: all of them would take seconds where
+/// rows are wide.
+at::Tensor principal_axes(const at::Tensor& centred, int64_t count, const Monitor& monitor) {
+  const at::Tensor covariance = at::matmul(centred.t(), centred);
+  const int64_t width = centred.size(1), some = std::min(count + kSpareAxes, width);
+  at::Tensor axes = random_matrix(width, some);
+  for (int i = 0; i < kIterations; ++i) {
+    monitor.check();
+    axes = orthonormal(at::matmul(covariance, axes)).to(at::kFloat);
+  }
+  // Rayleigh and Ritz: the best within what they span, the largest last.
+  const at::Tensor inner = at::matmul(axes.t(), at::matmul(covariance, axes));
+  const at::Tensor vectors = std::get<1>(at::linalg_eigh(inner.to(at::kDouble)));
+  const at::Tensor best = at::matmul(axes.to(at::kDouble), vectors.slice(1, some - count));
+  return orthonormal(best).to(at::kFloat).contiguous();
+}
+
+/// Appends rounded rows.
+class Rounding {
+ public:
+  explicit Rounding(Heads& heads) : heads_(heads) {}
+
+  void add(float value, float error = 0) {
+    const uint16_t rounded = to_bf16(value);
+    heads_.values.push_back(rounded);
+    const float kept = from_bf16(rounded);
+    square_ += kept * kept;
+    moved_ += (kept - value) * (kept - value) + error * error;
+  }
+
+  void end_row(float slack) {
+    heads_.squares.push_back(square_);
+    heads_.slack.push_back(std::sqrt(moved_) * (1 + 0x1p-10F) + slack);
+    square_ = moved_ = 0;
+  }
+
+ private:
+  Heads& heads_;
+  float square_ = 0, moved_ = 0;
+};
+
+float largest(const std::vector<float>& values, int64_t block) {
+  const auto first = values.begin() + block * kernels::kBlockRows;
+  const auto last =
+      values.end() - first > kernels::kBlockRows ? first + kernels::kBlockRows : values.end();
+  return *std::max_element(first, last);
+}
+
+}  // namespace
+
+PrincipalHeads::PrincipalHeads(const at::Tensor& rows, int64_t width, const Monitor& monitor)
+    : mean_(at::zeros({rows.size(1)})) {
+  for (const at::Tensor& part : blocks(rows)) {
+    monitor.check();
+    mean_ += part.sum(0);
+  }
+  mean_ /= static_cast<double>(rows.size(0));
+  if (width > rows.size(1)) return;
+  const int64_t step = (rows.size(0) + kSample - 1) / kSample;
+  const at::Tensor sample = rows.slice(0, 0, rows.size(0), step) - mean_;
+  // Any axes will do for values whose squares overflow.
+  if (sample.square().sum().isfinite().item<bool>())
+    axes_ = principal_axes(sample, width - 1, monitor);
+}
+
+Heads PrincipalHeads::heads(const at::Tensor& rows, const Monitor& monitor) const {
+  if (!axes_.defined()) return whole(rows);
+  Heads heads;
+  const int64_t axes = axes_.size(1);
+  heads.width = axes + 1;
+  heads.values.reserve(rows.size(0) * heads.width);
+  Rounding rounding(heads);
+  for (const at::Tensor& part : blocks(rows)) {
+    monitor.check();
+    const at::Tensor centred = part - mean_;
+    const at::Tensor coordinates = at::matmul(centred, axes_);
+    const at::Tensor squares = centred.square().sum(1);
+    const float* values = coordinates.data_ptr<float>();
+    for (int64_t i = 0; i < part.size(0); ++i, values += axes) {
+      float inside = 0;
+      for (int64_t j = 0; j < axes; ++j) {
+        inside += values[j] * values[j];
+        rounding.add(values[j]);
+      }
+      const float square = squares.data_ptr<float>()[i];
+      const float error = square * kSquareError;
+      const float rest = std::sqrt(std::max(square - inside, 0.0F));
+      rounding.add(rest, error > 0 ? error / std::max(rest, std::sqrt(error)) : 0);
+      rounding.end_row(std::sqrt(square) * kProductError);
+    }
+  }
+  return heads;
+}
+
+Heads PrincipalHeads::whole(const at::Tensor& rows) const {
+  Heads heads;
+  const int64_t width = rows.size(1);
+  heads.width = width + width % 2;
+  heads.values.reserve(rows.size(0) * heads.width);
+  Rounding rounding(heads);
+  const at::Tensor centred = rows - mean_;
+  const float* values = centred.data_ptr<float>();
+  for (int64_t i = 0; i < rows.size(0); ++i, values += width) {
+    float square = 0;
+    for (int64_t j = 0; j < width; ++j) {
+      square += values[j] * values[j];
+      rounding.add(values[j]);
+    }
+    if (width % 2) rounding.add(0);
+    rounding.end_row(std::sqrt(square) * kProductError);
+  }
+  return heads;
+}
+
+PackedHeads::PackedHeads(const Heads& heads) : width(heads.width) {
+  using kernels::kBlockRows;
+  const int64_t rows = heads.rows(), count = (rows + kBlockRows - 1) / kBlockRows;
+  values.resize(count * kBlockRows * width);
+  offsets.resize(count * kBlockRows, -std::numeric_limits<float>::infinity());
+  for (int64_t i = 0; i < rows; ++i) {
+    offsets[i] = heads.squares[i] / -2;
+    uint16_t* out = values.data() + i / kBlockRows * kBlockRows * width + i % kBlockRows * 2;
+    for (int64_t j = 0; j < width; j += 2, out += 2 * kBlockRows)
+      std::copy_n(heads.row(i) + j, 2, out);
+  }
+  for (int64_t block = 0; block < count; ++block) {
+    slack.push_back(largest(heads.slack, block));
+    norms.push_back(std::sqrt(largest(heads.squares, block)));
+  }
+}
+
+}  // namespace patchcore

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "monitor.hpp"
+
+namespace patchcore {
+
+/// Short forms of some rows in bf16, whose distances are lower bounds of the rows' own:
+/// |head(x) - head(y)| <= |x - y| + slack(x) + slack(y).
+struct Heads {
+  int64_t width = 0;             ///< even
+  std::vector<uint16_t> values;  ///< rows x width
+  std::vector<float> squares;    ///< of each row: |head|^2
+  std::vector<float> slack;      ///< of each row: what rounding can have moved it
+
+  int64_t rows() const { return static_cast<int64_t>(squares.size()); }
+  const uint16_t* row(int64_t i) const { return values.data() + i * width; }
+};
+
+/// Turns rows so that most of a distance shows in the first few coordinates. A head is a row's
+/// first principal coordinates, and the norm of what these leave out as one more: by the reverse
+/// triangle inequality the distance of two heads never exceeds that of their rows. Immutable.
+class PrincipalHeads {
+ public:
+  /// rows: N x D float on the CPU, which the mean and the axes are taken from; any axes give right
+  /// bounds, good ones close bounds. width: of a head; where D is smaller a head is the whole row.
+  PrincipalHeads(const at::Tensor& rows, int64_t width, const Monitor& monitor = {});
+
+  /// rows: N x D float on the CPU.
+  Heads heads(const at::Tensor& rows, const Monitor& monitor = {}) const;
+
+  /// All D coordinates, as they are, less the mean.
+  Heads whole(const at::Tensor& rows) const;
+
+ private:
+  at::Tensor mean_;  ///< D
+  at::Tensor axes_;  ///< D x (width - 1), orthonormal columns; undefined: whole rows
+};
+
+/// Heads in the order that kernels::Filter wants rows in.
+struct PackedHeads {
+  int64_t width = 0;
+  std::vector<uint16_t> values;  ///< blocks x width / 2 x kBlockRows x 2
+  std::vector<float> offsets;    ///< blocks x kBlockRows; -infinity behind the last row
+  std::vector<float> slack;      ///< of each block: the largest of its rows
+  std::vector<float> norms;      ///< of each block: the largest of its rows
+
+  explicit PackedHeads(const Heads& heads = {});
+  int64_t blocks() const { return static_cast<int64_t>(slack.size()); }
+};
+
+}  // namespace patchcore
