@@ -3,8 +3,12 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <variant>
+
 #include "monitor.hpp"
 #include "neighbours.hpp"
+#include "product_search.hpp"
+#include "pruned_search.hpp"
 
 namespace patchcore {
 
@@ -20,8 +24,7 @@ class NearestNeighbour {
   /// bank: K x D float, on the device that queries will come on. Throws Error(Cancelled).
   explicit NearestNeighbour(at::Tensor bank, const Monitor& monitor = {});
 
-  /// queries: Q x D float. 1 <= k <= K. A matrix product finds the candidates; the distances are
-  /// then summed as (q - m)^2, so that they don't suffer from cancellation.
+  /// queries: Q x D float. 1 <= k <= K.
   Neighbours search(const at::Tensor& queries, int64_t k, const Monitor& monitor = {}) const;
 
   /// For each of the bank's own rows its k nearest, itself first: N_b(m) of Eq. 7.
@@ -31,14 +34,10 @@ class NearestNeighbour {
   int64_t size() const { return bank_.size(0); }
 
  private:
-  /// |m|^2 / 2 - q m, which orders the rows m as |q - m|^2 does: Q x K.
-  at::Tensor order_of(const at::Tensor& queries, const Monitor& monitor) const;
-  Neighbours select(const at::Tensor& queries, const at::Tensor& order, int64_t k) const;
+  using Search = std::variant<PrunedSearch, ProductSearch>;
 
   at::Tensor bank_;
-  at::Tensor centre_;      ///< D: the bank's mean, taken off to keep products small
-  at::Tensor centred_t_;   ///< D x K
-  at::Tensor half_norms_;  ///< K: |m - centre|^2 / 2
+  Search search_;
 };
 
 }  // namespace patchcore

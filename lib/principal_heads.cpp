@@ -57,10 +57,11 @@ at::Tensor principal_axes(const at::Tensor& centred, int64_t count, const Monito
     monitor.check();
     axes = orthonormal(at::matmul(covariance, axes)).to(at::kFloat);
   }
-  // Rayleigh and Ritz: the best within what they span, the largest last.
+  // Rayleigh and Ritz: the best within what they span, the largest last. What QR makes of them
+  // spans the same, however many of the first are taken.
   const at::Tensor inner = at::matmul(axes.t(), at::matmul(covariance, axes));
   const at::Tensor vectors = std::get<1>(at::linalg_eigh(inner.to(at::kDouble)));
-  const at::Tensor best = at::matmul(axes.to(at::kDouble), vectors.slice(1, some - count));
+  const at::Tensor best = at::matmul(axes.to(at::kDouble), vectors.slice(1, some - count).flip(1));
   return orthonormal(best).to(at::kFloat).contiguous();
 }
 
@@ -104,25 +105,26 @@ PrincipalHeads::PrincipalHeads(const at::Tensor& rows, int64_t width, const Moni
     mean_ += part.sum(0);
   }
   mean_ /= static_cast<double>(rows.size(0));
-  if (width > rows.size(1)) return;
+  const int64_t axes = std::min(width, rows.size(1)) - 1;
+  if (axes < 1) return;
   const int64_t step = (rows.size(0) + kSample - 1) / kSample;
   const at::Tensor sample = rows.slice(0, 0, rows.size(0), step) - mean_;
   // Any axes will do for values whose squares overflow.
-  if (sample.square().sum().isfinite().item<bool>())
-    axes_ = principal_axes(sample, width - 1, monitor);
+  if (sample.square().sum().isfinite().item<bool>()) axes_ = principal_axes(sample, axes, monitor);
 }
 
-Heads PrincipalHeads::heads(const at::Tensor& rows, const Monitor& monitor) const {
-  if (!axes_.defined()) return whole(rows);
+Heads PrincipalHeads::heads(const at::Tensor& rows, int64_t width, const Monitor& monitor) const {
+  if (!axes_.defined() || width >= rows.size(1)) return whole(rows, monitor);
   Heads heads;
-  const int64_t axes = axes_.size(1);
-  heads.width = axes + 1;
+  const int64_t axes = width - 1;
+  const at::Tensor matrix = axes_.slice(1, 0, axes);
+  heads.width = width;
   heads.values.reserve(rows.size(0) * heads.width);
   Rounding rounding(heads);
   for (const at::Tensor& part : blocks(rows)) {
     monitor.check();
     const at::Tensor centred = part - mean_;
-    const at::Tensor coordinates = at::matmul(centred, axes_);
+    const at::Tensor coordinates = at::matmul(centred, matrix);
     const at::Tensor squares = centred.square().sum(1);
     const float* values = coordinates.data_ptr<float>();
     for (int64_t i = 0; i < part.size(0); ++i, values += axes) {
@@ -141,22 +143,25 @@ Heads PrincipalHeads::heads(const at::Tensor& rows, const Monitor& monitor) cons
   return heads;
 }
 
-Heads PrincipalHeads::whole(const at::Tensor& rows) const {
+Heads PrincipalHeads::whole(const at::Tensor& rows, const Monitor& monitor) const {
   Heads heads;
   const int64_t width = rows.size(1);
   heads.width = width + width % 2;
   heads.values.reserve(rows.size(0) * heads.width);
   Rounding rounding(heads);
-  const at::Tensor centred = rows - mean_;
-  const float* values = centred.data_ptr<float>();
-  for (int64_t i = 0; i < rows.size(0); ++i, values += width) {
-    float square = 0;
-    for (int64_t j = 0; j < width; ++j) {
-      square += values[j] * values[j];
-      rounding.add(values[j]);
+  for (const at::Tensor& part : blocks(rows)) {
+    monitor.check();
+    const at::Tensor centred = part - mean_;
+    const float* values = centred.const_data_ptr<float>();
+    for (int64_t i = 0; i < part.size(0); ++i, values += width) {
+      float square = 0;
+      for (int64_t j = 0; j < width; ++j) {
+        square += values[j] * values[j];
+        rounding.add(values[j]);
+      }
+      if (width % 2) rounding.add(0);
+      rounding.end_row(std::sqrt(square) * kProductError);
     }
-    if (width % 2) rounding.add(0);
-    rounding.end_row(std::sqrt(square) * kProductError);
   }
   return heads;
 }

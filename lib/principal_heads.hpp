@@ -28,18 +28,18 @@ struct Heads {
 class PrincipalHeads {
  public:
   /// rows: N x D float on the CPU, which the mean and the axes are taken from; any axes give right
-  /// bounds, good ones close bounds. width: of a head; where D is smaller a head is the whole row.
+  /// bounds, good ones close bounds. width: of the longest heads that will be asked for.
   PrincipalHeads(const at::Tensor& rows, int64_t width, const Monitor& monitor = {});
 
-  /// rows: N x D float on the CPU.
-  Heads heads(const at::Tensor& rows, const Monitor& monitor = {}) const;
-
-  /// All D coordinates, as they are, less the mean.
-  Heads whole(const at::Tensor& rows) const;
+  /// rows: N x D float on the CPU. width: at most the constructor's; D or more: whole rows, less
+  /// the mean.
+  Heads heads(const at::Tensor& rows, int64_t width, const Monitor& monitor = {}) const;
 
  private:
+  Heads whole(const at::Tensor& rows, const Monitor& monitor) const;
+
   at::Tensor mean_;  ///< D
-  at::Tensor axes_;  ///< D x (width - 1), orthonormal columns; undefined: whole rows
+  at::Tensor axes_;  ///< D x (width - 1), orthonormal columns, the first ones first
 };
 
 /// Heads in the order that kernels::Filter wants rows in.

@@ -5,11 +5,13 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <functional>
 #include <limits>
-#include <memory>
-#include <span>
+#include <numeric>
+
+#include "nearest.hpp"
 
 namespace patchcore {
 namespace {
@@ -17,63 +19,31 @@ namespace {
 using kernels::kBlockRows;
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr int64_t kHeadWidth = 64;
-// A chunk of rows, which stays in a core's own cache while all queries pass by.
+// Of the heads that all rows are filtered by, and of those that what is left is looked at with.
+constexpr int64_t kShortWidth = 96;
+constexpr int64_t kLongWidth = 192;
+// A chunk of rows, which stays in a core's own cache while all queries pass by. The first are
+// small: a greedy bank's first rows are its most spread, and bring radii down.
 constexpr int64_t kChunkValues = 192 << 10;
-// The first is small: a greedy bank's first rows are its most spread, and bring limits down.
-constexpr int64_t kFirstBlocks = 4;
-// Heads that leave more than this share of rows to be computed cost more than whole rows.
-constexpr int64_t kDenseShare = 8;
-// A tile of so many leads.
-constexpr size_t kLead = 4;
-// Rows that are on their way to the processor while distances are computed.
+constexpr int64_t kFirstBlocks = 1;
+// A tile of queries in so many goes first.
+constexpr int64_t kLead = 4;
+// What a look at a row and a computed distance cost, in products of two values of the filter; they
+// wait for memory mostly.
+constexpr int64_t kLookCost = 2048;
+constexpr int64_t kDistanceCost = 64;  // a value of the row
+// Distances whose cost a query may have had in any case before it goes on with whole rows.
+constexpr int64_t kDistancesAtFirst = 24;
+// Rows that are on their way to the processor while others are worked on.
 constexpr size_t kAhead = 3;
-
-struct Found {
-  float square;
-  int64_t row;
-  /// What is no number is farthest.
-  bool operator<(const Found& other) const {
-    if (std::isnan(square) || std::isnan(other.square))
-      return std::isnan(square) == std::isnan(other.square) ? row < other.row
-                                                            : std::isnan(other.square);
-    return square != other.square ? square < other.square : row < other.row;
-  }
-};
-
-/// The k nearest of one query so far, nearest first.
-class Nearest {
- public:
-  explicit Nearest(int64_t k) : k_(k) { found_.reserve(k + 1); }
-
-  void offer(const Found& found) {
-    if (full() && !(found < found_.back())) return;
-    found_.insert(std::upper_bound(found_.begin(), found_.end(), found), found);
-    if (static_cast<int64_t>(found_.size()) > k_) found_.pop_back();
-  }
-
-  /// A row that is farther doesn't matter.
-  float radius() const {
-    return full() && !std::isnan(found_.back().square) ? std::sqrt(found_.back().square)
-                                                       : kInfinity;
-  }
-
-  std::span<const Found> found() const { return found_; }
-
- private:
-  bool full() const { return static_cast<int64_t>(found_.size()) == k_; }
-
-  int64_t k_;
-  std::vector<Found> found_;
-};
 
 /// Some blocks of the bank, short or whole.
 struct Chunk {
-  Chunk(const PackedHeads& heads, int64_t first_block, int64_t blocks, int64_t first_row)
+  Chunk(const PackedHeads& heads, int64_t first_block, int64_t blocks)
       : rows(heads.values.data() + first_block * kBlockRows * heads.width),
         offsets(heads.offsets.data() + first_block * kBlockRows),
         blocks(blocks),
-        first_row(first_row) {
+        first_row(first_block * kBlockRows) {
     for (int64_t block = first_block; block < first_block + blocks; ++block) {
       slack = std::max(slack, heads.slack[block]);
       norm = std::max(norm, heads.norms[block]);
@@ -88,230 +58,288 @@ struct Chunk {
   float norm = 0;
 };
 
-/// Some queries that the filter takes together.
-struct Tile {
-  int64_t first;  ///< of all queries
-  int64_t count;
-  const Heads* heads;
-  int64_t first_head;
-  std::unique_ptr<const Heads> whole = nullptr;  ///< where short heads are of no use
+/// Some queries in one form, with as many more heads as the filter may read behind the last.
+struct QueryHeads {
+  Heads heads;
+  std::vector<int64_t> numbers;  ///< of the query that each head is of
+
+  int64_t count() const { return heads.rows(); }
+
+  void append(const Heads& more, const std::vector<int64_t>& queries, int64_t together) {
+    heads.width = more.width;
+    heads.values.resize(count() * heads.width);
+    heads.values.insert(heads.values.end(), more.values.begin(), more.values.end());
+    heads.squares.insert(heads.squares.end(), more.squares.begin(), more.squares.end());
+    heads.slack.insert(heads.slack.end(), more.slack.begin(), more.slack.end());
+    numbers.insert(numbers.end(), queries.begin(), queries.end());
+    heads.values.resize((count() + together - 1) / together * together * heads.width);
+  }
 };
 
-/// So that a filter may read behind the last.
-Heads padded(Heads heads, int64_t queries) {
-  heads.values.resize((heads.rows() + queries - 1) / queries * queries * heads.width);
-  return heads;
-}
-
-/// What a row's product with a query is above if it lies within a radius of the query.
-float limit(const Heads& queries, int64_t query, float radius, const Chunk& chunk) {
+/// What the product of two heads is above if their rows lie within a radius of each other. slack,
+/// norm: of the other head, at most.
+float limit(const Heads& queries, int64_t query, float radius, float slack, float norm) {
   const double square = queries.squares[query];
-  const double reach = double{radius} + double{queries.slack[query]} + double{chunk.slack};
+  const double reach = double{radius} + double{queries.slack[query]} + double{slack};
   const double product = (square - reach * reach) / 2;
-  const double norms = (std::sqrt(square) + chunk.norm) * chunk.norm;
-  const double rounding = static_cast<double>(queries.width) * 0x1p-23 * norms +
-                          (square + reach * reach) * 0x1p-22 + 0x1p-110;
+  const double rounding =
+      static_cast<double>(queries.width) * 0x1p-23 * (std::sqrt(square) + norm) * norm +
+      (square + reach * reach) * 0x1p-22 + 0x1p-110;
   return std::isfinite(product) ? static_cast<float>(product - rounding) : -kInfinity;
 }
 
+int64_t blocks_of_chunk(int64_t width) {
+  return std::max<int64_t>(1, kChunkValues / (kBlockRows * width));
+}
+
+template <typename T>
+void prefetch(const T* values, int64_t count) {
+  constexpr int64_t kLine = 64 / sizeof(T), kLines = 8;  // the processor guesses the rest
+  for (int64_t at = 0; at < std::min(count, kLines * kLine); at += kLine)
+    __builtin_prefetch(values + at);
+}
+
+float from_bf16(uint16_t value) { return std::bit_cast<float>(uint32_t{value} << 16); }
+
+}  // namespace
+
 /// One thread's queries on their way through the bank.
-class Walk {
+class PrunedSearch::Walk {
  public:
-  Walk(const at::Tensor& bank, const PrincipalHeads& principal, const PackedHeads& heads,
-       const kernels::Kernels& kernels, const at::Tensor& queries, int64_t k)
-      : bank_(bank),
-        principal_(principal),
-        heads_(heads),
-        kernels_(kernels),
+  Walk(const PrunedSearch& search, const at::Tensor& queries, int64_t k)
+      : search_(search),
         queries_(queries),
-        query_heads_(padded(principal.heads(queries), kernels.queries)),
-        nearest_(queries.size(0), Nearest(k)),
-        k_(k) {
-    const int64_t rows = std::max(blocks_of_chunk(heads.width), kFirstBlocks) * kBlockRows;
-    rows_.resize(kernels.queries * rows);
-    products_.resize(rows_.size());
-    order_.reserve(rows);
-    for (int64_t first = 0; first < queries.size(0); first += kernels.queries)
-      tiles_.push_back(
-          {first, std::min(kernels.queries, queries.size(0) - first), &query_heads_, first});
+        count_(queries.size(0)),
+        k_(k),
+        nearest_(count_, Nearest(k)),
+        cost_(count_),
+        is_hard_(count_) {
+    std::vector<int64_t> all(count_);
+    std::iota(all.begin(), all.end(), 0);
+    short_.append(search.principal_.heads(queries, search.short_.width), all, tile_);
+    if (looks_closer()) long_ = search.principal_.heads(queries, search.long_.heads.width);
+    const int64_t rows = std::max(blocks_of_chunk(search.short_.width), kFirstBlocks) * kBlockRows;
+    candidate_rows_.resize(tile_ * rows);
+    products_.resize(tile_ * rows);
+    for (int64_t i = 0; i < tile_; ++i)
+      candidates_.push_back({&candidate_rows_[i * rows], &products_[i * rows], 0});
   }
 
-  /// Some tiles go first: what is nearest to a patch is near to the patches around it, so that the
-  /// others begin with a small radius.
-  std::vector<Nearest> run(const Monitor& monitor) {
-    std::vector<Tile*> leaders, followers;
-    for (size_t i = 0; i < tiles_.size(); ++i)
-      (i % kLead == 0 ? leaders : followers).push_back(&tiles_[i]);
+  /// What is nearest to a patch is near to the patches around it: some tiles of queries go first,
+  /// so that the others begin with a small radius.
+  std::vector<Nearest> run(SharedMonitor& monitor) {
+    std::vector<int64_t> leaders, followers;  // by their first queries
+    for (int64_t first = 0; first < count_; first += tile_)
+      (first / tile_ % kLead == 0 ? leaders : followers).push_back(first);
     pass(leaders, monitor);
-    if (k_ == 1) take_hints();
+    if (k_ == 1)
+      for (const int64_t first : followers) take_hints(first);
     pass(followers, monitor);
     return std::move(nearest_);
   }
 
  private:
-  static int64_t blocks_of_chunk(int64_t width) {
-    return std::max<int64_t>(1, kChunkValues / (kBlockRows * width));
-  }
-
-  void pass(const std::vector<Tile*>& tiles, const Monitor& monitor) {
-    const int64_t most = blocks_of_chunk(heads_.width);
-    int64_t wanted = std::min(kFirstBlocks, most);
-    for (int64_t block = 0; block < heads_.blocks();) {
-      const int64_t blocks = std::min(wanted, heads_.blocks() - block);
-      visit_whole_rows(tiles, block * kBlockRows, (block + blocks) * kBlockRows, monitor);
-      visit(tiles, Chunk(heads_, block, blocks, block * kBlockRows), monitor);
-      block += blocks;
-      wanted = std::min(2 * wanted, most);
-    }
-  }
-
-  void visit(const std::vector<Tile*>& tiles, const Chunk& chunk, const Monitor& monitor) {
-    monitor.check();
-    const int64_t rows = std::max(chunk.blocks * kBlockRows, 2 * k_ * kDenseShare);
-    for (Tile* tile : tiles)
-      if (!tile->whole && compute(*tile, chunk) * kDenseShare > tile->count * rows)
-        take_whole_rows(*tile);
-  }
-
-  /// The same for those tiles that want whole rows.
-  void visit_whole_rows(const std::vector<Tile*>& tiles, int64_t first, int64_t last,
-                        const Monitor& monitor) {
-    if (std::none_of(tiles.begin(), tiles.end(), [](const Tile* t) { return !!t->whole; })) return;
-    last = std::min(last, bank_.size(0));
-    const int64_t step = blocks_of_chunk(bank_.size(1)) * kBlockRows;
-    for (; first < last; first += step) {
+  void pass(const std::vector<int64_t>& tiles, SharedMonitor& monitor) {
+    const PackedHeads& rows = search_.short_;
+    const int64_t most = blocks_of_chunk(rows.width);
+    whole_ = {};
+    int64_t wanted = kFirstBlocks;
+    for (int64_t block = 0; block < rows.blocks(); wanted = std::min(2 * wanted, most)) {
+      const int64_t blocks = std::min(wanted, rows.blocks() - block);
+      visit_whole_rows(block, blocks, monitor);
       monitor.check();
-      const PackedHeads rows(principal_.whole(bank_.slice(0, first, std::min(first + step, last))));
-      const Chunk chunk(rows, 0, rows.blocks(), first);
-      for (const Tile* tile : tiles)
-        if (tile->whole) compute(*tile, chunk);
+      const Chunk chunk(rows, block, blocks);
+      for (const int64_t first : tiles) visit(short_, first, chunk);
+      block += blocks;
+      for (const int64_t first : tiles) find_hard(first, block * kBlockRows);
     }
   }
 
-  void take_whole_rows(Tile& tile) {
-    if (heads_.width >= bank_.size(1)) return;  // they are
-    const at::Tensor queries = queries_.slice(0, tile.first, tile.first + tile.count);
-    tile.whole = std::make_unique<const Heads>(padded(principal_.whole(queries), kernels_.queries));
-    tile.heads = tile.whole.get();
-    tile.first_head = 0;
+  void visit_whole_rows(int64_t block, int64_t blocks, SharedMonitor& monitor) {
+    if (whole_.count() == 0) return;
+    const PackedHeads& rows = search_.whole_;
+    const int64_t most = blocks_of_chunk(rows.width);
+    for (const int64_t end = block + blocks; block < end; block += most) {
+      monitor.check();
+      const Chunk chunk(rows, block, std::min(most, end - block));
+      for (int64_t first = 0; first < whole_.count(); first += tile_) visit(whole_, first, chunk);
+    }
   }
 
-  /// Each query of a follower tries what the leaders before and behind it have found.
-  void take_hints() {
-    for (size_t i = 0; i < tiles_.size(); ++i) {
-      if (i % kLead == 0) continue;
-      const size_t before = i - i % kLead, behind = std::min(before + kLead, tiles_.size() - 1);
-      for (const size_t leader : {before, behind}) {
-        if (leader % kLead != 0) continue;
-        for (int64_t from = tiles_[leader].first;
-             from < tiles_[leader].first + tiles_[leader].count; ++from)
-          for (int64_t to = tiles_[i].first; to < tiles_[i].first + tiles_[i].count; ++to)
-            offer(to, nearest_[from].found().front().row);
+  /// Those of a tile whose short heads have left so much to do, of so many rows, that whole ones
+  /// cost less.
+  void find_hard(int64_t first, int64_t rows) {
+    if (search_.whole_.blocks() == 0) return;
+    const int64_t at_first = (kDistancesAtFirst + 2 * k_) * kDistanceCost * width_;
+    const int64_t much = at_first + rows * (search_.whole_.width - search_.short_.width);
+    for (int64_t query = first; query < std::min(first + tile_, count_); ++query) {
+      if (is_hard_[query] || cost_[query] <= much) continue;
+      is_hard_[query] = true;
+      const at::Tensor row = queries_.slice(0, query, query + 1);
+      whole_.append(search_.principal_.heads(row, width_), {query}, tile_);
+    }
+  }
+
+  /// The queries of a follower try what the leaders before and behind it have found.
+  void take_hints(int64_t follower) {
+    const int64_t leader = follower - follower % (kLead * tile_);
+    for (const int64_t first : {leader, leader + kLead * tile_})
+      for (int64_t from = first; from < std::min(first + tile_, count_); ++from)
+        for (int64_t to = follower; to < std::min(follower + tile_, count_); ++to)
+          offer(to, nearest_[from].found().front().row);
+  }
+
+  /// Computes what the filter can't rule out.
+  void visit(const QueryHeads& queries, int64_t first, const Chunk& chunk) {
+    const int64_t count = std::min(tile_, queries.count() - first);
+    const auto limit_of = [&](int64_t head) {
+      return limit(queries.heads, head, radius(queries.numbers[head]), chunk.slack, chunk.norm);
+    };
+    limits_.assign(tile_, kInfinity);
+    for (int64_t i = 0; i < count; ++i) {
+      candidates_[i].count = 0;
+      if (&queries == &whole_ || !is_hard_[queries.numbers[first + i]])
+        limits_[i] = limit_of(first + i);
+    }
+    if (std::all_of(limits_.begin(), limits_.end(), [](float l) { return l == kInfinity; })) return;
+    search_.kernels_.filter({queries.heads.row(first), limits_.data(), chunk.rows, chunk.offsets,
+                             queries.heads.width, chunk.blocks},
+                            candidates_.data());
+    for (int64_t i = 0; i < count; ++i) {
+      if (limits_[i] == kInfinity || candidates_[i].count == 0) continue;
+      take(candidates_[i], chunk.first_row);
+      const int64_t query = queries.numbers[first + i];
+      if (&queries == &short_ && looks_closer()) {
+        look_closer(query);
+        compute(query, [&] {
+          return limit(long_, query, radius(query), search_.long_.slack, search_.long_.norm);
+        });
+      } else {
+        compute(query, [&] { return limit_of(first + i); });
       }
     }
   }
 
-  /// Computes what the filter can't rule out, and returns how many distances that were.
-  int64_t compute(const Tile& tile, const Chunk& chunk) {
-    std::vector<float>& limits = limits_;
-    limits.assign(kernels_.queries, kInfinity);
-    std::vector<kernels::Candidates> candidates;
-    const int64_t room = chunk.blocks * kBlockRows;
-    for (int64_t i = 0; i < kernels_.queries; ++i) {
-      if (i < tile.count) limits[i] = limit_of(tile, i, chunk);
-      candidates.push_back({rows_.data() + i * room, products_.data() + i * room, 0});
-    }
-    const Heads& heads = *tile.heads;
-    kernels_.filter({heads.row(tile.first_head), limits.data(), chunk.rows, chunk.offsets,
-                     heads.width, chunk.blocks},
-                    candidates.data());
-    int64_t computed = 0;
-    for (int64_t i = 0; i < tile.count; ++i) computed += compute(tile, i, chunk, candidates[i]);
-    return computed;
-  }
-
-  /// Those of one query, most promising first, until what is left lies behind its radius.
-  int64_t compute(const Tile& tile, int64_t i, const Chunk& chunk,
-                  const kernels::Candidates& candidates) {
+  void take(const kernels::Candidates& candidates, int64_t first_row) {
     order_.clear();
     for (int64_t j = 0; j < candidates.count; ++j) {
-      const float product = candidates.products[j];
-      const int64_t row = chunk.first_row + candidates.rows[j];
-      if (row < bank_.size(0)) order_.push_back({std::isnan(product) ? kInfinity : product, row});
+      const int64_t row = first_row + candidates.rows[j];
+      if (row < search_.bank_.size(0)) order_.push_back({candidates.products[j], row});
     }
-    if (order_.empty()) return 0;
-    // The best one most often rules out all others, before they need to be in order.
+  }
+
+  bool looks_closer() const { return search_.long_.heads.width > 0; }
+
+  /// Makes the products of short heads those of long ones.
+  void look_closer(int64_t query) {
+    const LongHeads& rows = search_.long_;
+    const int64_t same = search_.short_.width - 1, tail = rows.heads.width - same;
+    const float rest = from_bf16(short_.heads.row(query)[same]);
+    const uint16_t* values = long_.row(query) + same;
+    for (size_t j = 0; j < order_.size(); ++j) {
+      if (j + kAhead < order_.size())
+        prefetch(rows.heads.row(order_[j + kAhead].second) + same, tail);
+      auto& [product, row] = order_[j];
+      product += search_.kernels_.product(values, rows.heads.row(row) + same, tail) +
+                 rows.shifts[row] - rest * rows.rests[row];
+    }
+    cost_[query] += kLookCost * static_cast<int64_t>(order_.size());
+  }
+
+  /// The most promising first, until what is left lies behind the radius.
+  template <typename Limit>
+  void compute(int64_t query, const Limit& limit) {
+    float at_most = limit();
+    const auto is_out = [&](const auto& candidate) { return candidate.first <= at_most; };
+    const auto leave_out = [&](auto first) {
+      order_.erase(std::remove_if(first, order_.end(), is_out), order_.end());
+    };
+    for (auto& candidate : order_)
+      if (std::isnan(candidate.first)) candidate.first = kInfinity;
+    leave_out(order_.begin());
+    if (order_.empty()) return;
+    // The best most often rules out all others, before they need to be in order.
     std::iter_swap(order_.begin(), std::max_element(order_.begin(), order_.end()));
-    offer(tile.first + i, order_.front().second);
-    float limit = limit_of(tile, i, chunk);
-    const auto out = std::remove_if(order_.begin() + 1, order_.end(),
-                                    [&](const auto& c) { return c.first <= limit; });
-    order_.erase(out, order_.end());
+    offer(query, order_.front().second);
+    at_most = limit();
+    leave_out(order_.begin() + 1);
     std::sort(order_.begin() + 1, order_.end(), std::greater<>());
-    size_t computed = 1;
-    for (; computed < order_.size() && order_[computed].first > limit; ++computed) {
-      if (computed + kAhead < order_.size()) prefetch(order_[computed + kAhead].second);
-      offer(tile.first + i, order_[computed].second);
-      limit = limit_of(tile, i, chunk);
+    size_t done = 1;
+    for (; done < order_.size() && !is_out(order_[done]); ++done) {
+      if (done + kAhead < order_.size())
+        prefetch(rows_ + order_[done + kAhead].second * width_, width_);
+      offer(query, order_[done].second);
+      at_most = limit();
     }
-    return static_cast<int64_t>(computed);
+    cost_[query] += kDistanceCost * width_ * static_cast<int64_t>(done);
   }
 
-  void prefetch(int64_t row) const {
-    constexpr int64_t kLine = 64 / sizeof(float), kLines = 8;  // the processor guesses the rest
-    const float* values = row_of_bank(row);
-    for (int64_t at = 0; at < std::min(width_, kLines * kLine); at += kLine)
-      __builtin_prefetch(values + at);
-  }
-
-  float limit_of(const Tile& tile, int64_t i, const Chunk& chunk) const {
-    return limit(*tile.heads, tile.first_head + i, nearest_[tile.first + i].radius(), chunk);
-  }
+  float radius(int64_t query) const { return nearest_[query].radius(); }
 
   void offer(int64_t query, int64_t row) {
-    const float* values = queries_values_ + query * width_;
-    nearest_[query].offer({kernels_.squared_distance(values, row_of_bank(row), width_), row});
+    const float* values = values_ + query * width_;
+    nearest_[query].offer(
+        {search_.kernels_.squared_distance(values, rows_ + row * width_, width_), row});
   }
 
-  const float* row_of_bank(int64_t row) const { return rows_of_bank_ + row * width_; }
-
-  const at::Tensor& bank_;
-  const PrincipalHeads& principal_;
-  const PackedHeads& heads_;
-  const kernels::Kernels& kernels_;
-  at::Tensor queries_;
-  const float* rows_of_bank_ = bank_.const_data_ptr<float>();
-  const float* queries_values_ = queries_.const_data_ptr<float>();
-  int64_t width_ = bank_.size(1);
-  Heads query_heads_;
-  std::vector<Nearest> nearest_;  ///< of each query
+  const PrunedSearch& search_;
+  const at::Tensor& queries_;
+  const int64_t tile_ = search_.kernels_.queries;
+  const int64_t width_ = queries_.size(1);
+  const float* rows_ = search_.bank_.const_data_ptr<float>();
+  const float* values_ = queries_.const_data_ptr<float>();
+  int64_t count_;
   int64_t k_;
-  std::vector<Tile> tiles_;
-  std::vector<int32_t> rows_;  ///< room for candidates
-  std::vector<float> products_;
+  QueryHeads short_;
+  Heads long_;
+  QueryHeads whole_;              ///< of the pass's hard queries
+  std::vector<Nearest> nearest_;  ///< of each query
+  std::vector<int64_t> cost_;     ///< of each query
+  std::vector<bool> is_hard_;
+
+  // Of the tile in hand.
   std::vector<float> limits_;
-  std::vector<std::pair<float, int64_t>> order_;  ///< products and rows of candidates
+  std::vector<kernels::Candidates> candidates_;
+  std::vector<int32_t> candidate_rows_;
+  std::vector<float> products_;
+  std::vector<std::pair<float, int64_t>> order_;  ///< products and rows of a query's candidates
 };
 
-}  // namespace
-
 PrunedSearch::PrunedSearch(at::Tensor bank, const Monitor& monitor, const kernels::Kernels& kernels)
-    : bank_(std::move(bank)),
-      kernels_(kernels),
-      principal_(bank_, kHeadWidth, monitor),
-      heads_(principal_.heads(bank_, monitor)) {}
+    : bank_(std::move(bank)), kernels_(kernels), principal_(bank_, kLongWidth, monitor) {
+  const Heads heads = principal_.heads(bank_, kShortWidth, monitor);
+  short_ = PackedHeads(heads);
+  const int64_t width = bank_.size(1);
+  if (kLongWidth < width) long_ = lengthened(principal_.heads(bank_, kLongWidth, monitor), heads);
+  if (kShortWidth < width) whole_ = PackedHeads(principal_.heads(bank_, width, monitor));
+}
+
+PrunedSearch::LongHeads PrunedSearch::lengthened(Heads heads, const Heads& short_heads) {
+  LongHeads result;
+  for (int64_t row = 0; row < heads.rows(); ++row) {
+    const float rest = from_bf16(short_heads.row(row)[short_heads.width - 1]);
+    const float before = short_heads.squares[row] - rest * rest;
+    result.rests.push_back(rest);
+    result.shifts.push_back((rest * rest - (heads.squares[row] - before)) / 2);
+    result.slack = std::max(result.slack, heads.slack[row]);
+    result.norm = std::max(result.norm, std::sqrt(heads.squares[row]));
+  }
+  result.heads = std::move(heads);
+  return result;
+}
 
 Neighbours PrunedSearch::search(const at::Tensor& queries, int64_t k,
                                 const Monitor& monitor) const {
   const at::Tensor rows = queries.contiguous();
-  const int64_t count = rows.size(0), tiles = (count + kernels_.queries - 1) / kernels_.queries;
+  const int64_t count = rows.size(0), tile = kernels_.queries;
   Neighbours result{at::empty({count, k}), at::empty({count, k}, at::kLong)};
   float* distances = result.distances.data_ptr<float>();
   int64_t* found_rows = result.rows.data_ptr<int64_t>();
-  at::parallel_for(0, tiles, 1, [&](int64_t begin, int64_t end) {
-    const int64_t first = begin * kernels_.queries, last = std::min(end * kernels_.queries, count);
-    const auto nearest =
-        Walk(bank_, principal_, heads_, kernels_, rows.slice(0, first, last), k).run(monitor);
+  SharedMonitor shared(monitor);
+  at::parallel_for(0, (count + tile - 1) / tile, 1, [&](int64_t begin, int64_t end) {
+    const int64_t first = begin * tile, last = std::min(end * tile, count);
+    const at::Tensor part = rows.slice(0, first, last);
+    const auto nearest = Walk(*this, part, k).run(shared);
     for (int64_t i = 0; i < last - first; ++i)
       for (int64_t j = 0; j < k; ++j) {
         const Found& found = nearest[i].found()[j];

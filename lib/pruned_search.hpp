@@ -11,9 +11,10 @@
 namespace patchcore {
 
 /// Exact nearest neighbours on the CPU without most of the distances. Products of short heads in
-/// bf16 give a lower bound of each; only rows that it leaves closer than the k nearest so far are
-/// computed, most promising first, as the fp32 sum of (q - m)^2. Where heads rule out too little,
-/// as among random vectors, products of whole rows in bf16 take their place. Immutable.
+/// bf16 give a lower bound of each; of rows that it leaves closer than the k nearest so far, longer
+/// heads give a better one; only what that leaves is computed, most promising first, as the fp32
+/// sum of (q - m)^2. Queries that heads are of little use to, as among random vectors, go on with
+/// products of whole rows in bf16. Immutable.
 class PrunedSearch {
  public:
   /// bank: K x D float on the CPU, contiguous. Throws Error(Cancelled).
@@ -25,10 +26,27 @@ class PrunedSearch {
   Neighbours search(const at::Tensor& queries, int64_t k, const Monitor& monitor = {}) const;
 
  private:
+  class Walk;
+
+  /// What makes of the product of short heads that of long ones: product - rest(q) rest(m) +
+  /// shift(m) + the product of their tails, where a rest is a short head's last value and a tail
+  /// what a long head has in its place.
+  struct LongHeads {
+    Heads heads;                ///< row by row; width 0 where long heads would be whole rows
+    std::vector<float> rests;   ///< of each row's short head
+    std::vector<float> shifts;  ///< of each row: (rest^2 - |tail|^2) / 2
+    float slack = 0;            ///< the largest
+    float norm = 0;             ///< the largest
+  };
+
+  static LongHeads lengthened(Heads heads, const Heads& short_heads);
+
   at::Tensor bank_;
   const kernels::Kernels& kernels_;
   PrincipalHeads principal_;
-  PackedHeads heads_;
+  PackedHeads short_;
+  LongHeads long_;
+  PackedHeads whole_;  ///< empty where short heads are whole rows
 };
 
 }  // namespace patchcore

@@ -20,6 +20,12 @@ struct Avx2 {
   static Vector subtract(Vector a, Vector b) { return _mm256_sub_ps(a, b); }
   static Vector multiply(Vector a, Vector b) { return _mm256_mul_ps(a, b); }
 
+  static float sum(Vector v) {
+    const __m128 half = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    const __m128 pair = _mm_add_ps(half, _mm_movehl_ps(half, half));
+    return _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
+  }
+
   static Pairs apart(__m256i v) {
     const __m256i upper = _mm256_set1_epi32(static_cast<int>(0xffff0000U));
     return {_mm256_castsi256_ps(_mm256_slli_epi32(v, 16)),
@@ -42,6 +48,6 @@ struct Avx2 {
 
 }  // namespace
 
-const Kernels kAvx2{Avx2::kQueries, filter<Avx2>, squared_distance<Avx2>};
+const Kernels kAvx2{Avx2::kQueries, filter<Avx2>, squared_distance<Avx2>, product<Avx2>};
 
 }  // namespace patchcore::kernels

@@ -18,6 +18,7 @@ struct Avx512Bf16 : Avx512Vectors {
 
 }  // namespace
 
-const Kernels kAvx512Bf16{Avx512Bf16::kQueries, filter<Avx512Bf16>, squared_distance<Avx512Bf16>};
+const Kernels kAvx512Bf16{Avx512Bf16::kQueries, filter<Avx512Bf16>, squared_distance<Avx512Bf16>,
+                          product<Avx512Bf16>};
 
 }  // namespace patchcore::kernels

@@ -19,6 +19,13 @@ struct Avx512Vectors {
   static Vector add(Vector a, Vector b) { return _mm512_add_ps(a, b); }
   static Vector subtract(Vector a, Vector b) { return _mm512_sub_ps(a, b); }
   static Vector multiply(Vector a, Vector b) { return _mm512_mul_ps(a, b); }
+  static float sum(Vector v) {
+    float lanes[kLanes];
+    store(lanes, v);
+    for (int half = kLanes / 2; half > 0; half /= 2)
+      for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+    return lanes[0];
+  }
   static uint32_t not_at_most(Vector v, float limit) {
     return _mm512_cmp_ps_mask(v, _mm512_set1_ps(limit), _CMP_NLE_UQ);
   }

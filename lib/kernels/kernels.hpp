@@ -35,6 +35,9 @@ struct Kernels {
   /// Sum of (a - b)^2 over n values, in fp32 and in an order that is the same in each instruction
   /// set: so is the result, to the last bit.
   float (*squared_distance)(const float* a, const float* b, int64_t n);
+
+  /// Sum of a b over n values of bf16, as `filter` sums.
+  float (*product)(const uint16_t* a, const uint16_t* b, int64_t n);
 };
 
 enum class InstructionSet { Scalar, Avx2, Avx512, Avx512Bf16 };

@@ -36,8 +36,14 @@ float squared_distance(const float* a, const float* b, int64_t n) {
   return folded(sums);
 }
 
+float product(const uint16_t* a, const uint16_t* b, int64_t n) {
+  float sum = 0;
+  for (int64_t i = 0; i < n; ++i) sum += from_bf16(a[i]) * from_bf16(b[i]);
+  return sum;
+}
+
 }  // namespace
 
-const Kernels kScalar{kQueries, filter, squared_distance};
+const Kernels kScalar{kQueries, filter, squared_distance, product};
 
 }  // namespace patchcore::kernels

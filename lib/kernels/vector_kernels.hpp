@@ -7,7 +7,7 @@
 // includes this, so that what is made of it is that file's own.
 //   Vector            kLanes floats
 //   Pairs             kLanes rows' two bf16 values, taken apart as far as products need it
-//   load, store, zero, add, subtract, multiply
+//   load, store, zero, add, subtract, multiply, sum (of all lanes)
 //   pairs(p)          of the 2 kLanes bf16 values at p
 //   pair_of_all(p)    the two bf16 values at p in each lane
 //   add_products(sums, a, b)
@@ -92,6 +92,26 @@ static float squared_distance(const float* a, const float* b, int64_t n) {
 #pragma GCC unroll 8
   for (int v = 0; v < kVectors; ++v) Simd::store(lanes + v * kLanes, sums[v]);
   return folded(lanes);
+}
+
+template <typename Simd>
+static float product(const uint16_t* a, const uint16_t* b, int64_t n) {
+  constexpr int kValues = 2 * Simd::kLanes, kSums = 2;
+  typename Simd::Vector sums[kSums] = {Simd::zero(), Simd::zero()};
+  const auto add = [&](int sum, const uint16_t* x, const uint16_t* y)
+      __attribute__((always_inline)) {
+    sums[sum] = Simd::add_products(sums[sum], Simd::pairs(x), Simd::pairs(y));
+  };
+  int64_t i = 0;
+  for (; i + kSums * kValues <= n; i += kSums * kValues)
+#pragma GCC unroll 2
+    for (int sum = 0; sum < kSums; ++sum) add(sum, a + i + sum * kValues, b + i + sum * kValues);
+  for (; i < n; i += kValues) {
+    uint16_t x[kValues] = {}, y[kValues] = {};
+    for (int64_t j = 0; j < kValues && i + j < n; ++j) x[j] = a[i + j], y[j] = b[i + j];
+    add(0, x, y);
+  }
+  return Simd::sum(Simd::add(sums[0], sums[1]));
 }
 
 }  // namespace patchcore::kernels
