@@ -147,16 +147,18 @@ Heads PrincipalHeads::whole(const at::Tensor& rows) const {
   heads.width = width + width % 2;
   heads.values.reserve(rows.size(0) * heads.width);
   Rounding rounding(heads);
-  const at::Tensor centred = rows - mean_;
-  const float* values = centred.data_ptr<float>();
-  for (int64_t i = 0; i < rows.size(0); ++i, values += width) {
-    float square = 0;
-    for (int64_t j = 0; j < width; ++j) {
-      square += values[j] * values[j];
-      rounding.add(values[j]);
+  for (const at::Tensor& part : blocks(rows)) {
+    const at::Tensor centred = part - mean_;
+    const float* values = centred.data_ptr<float>();
+    for (int64_t i = 0; i < part.size(0); ++i, values += width) {
+      float square = 0;
+      for (int64_t j = 0; j < width; ++j) {
+        square += values[j] * values[j];
+        rounding.add(values[j]);
+      }
+      if (width % 2) rounding.add(0);
+      rounding.end_row(std::sqrt(square) * kProductError);
     }
-    if (width % 2) rounding.add(0);
-    rounding.end_row(std::sqrt(square) * kProductError);
   }
   return heads;
 }
@@ -176,6 +178,28 @@ PackedHeads::PackedHeads(const Heads& heads) : width(heads.width) {
     slack.push_back(largest(heads.slack, block));
     norms.push_back(std::sqrt(largest(heads.squares, block)));
   }
+}
+
+Chunk::Chunk(const PackedHeads& heads, int64_t first_block, int64_t blocks)
+    : rows(heads.values.data() + first_block * kernels::kBlockRows * heads.width),
+      offsets(heads.offsets.data() + first_block * kernels::kBlockRows),
+      blocks(blocks),
+      first_row(first_block * kernels::kBlockRows) {
+  for (int64_t block = first_block; block < first_block + blocks; ++block) {
+    slack = std::max(slack, heads.slack[block]);
+    norm = std::max(norm, heads.norms[block]);
+  }
+}
+
+float limit(const Heads& queries, int64_t query, float radius, const Chunk& chunk) {
+  const double square = queries.squares[query];
+  const double reach = double{radius} + double{queries.slack[query]} + double{chunk.slack};
+  const double product = (square - reach * reach) / 2;
+  const double norms = (std::sqrt(square) + chunk.norm) * chunk.norm;
+  const double rounding = static_cast<double>(queries.width) * 0x1p-23 * norms +
+                          (square + reach * reach) * 0x1p-22 + 0x1p-110;
+  return std::isfinite(product) ? static_cast<float>(product - rounding)
+                                : -std::numeric_limits<float>::infinity();
 }
 
 }  // namespace patchcore

@@ -54,4 +54,21 @@ struct PackedHeads {
   int64_t blocks() const { return static_cast<int64_t>(slack.size()); }
 };
 
+/// Some blocks of packed heads, which must outlive it.
+struct Chunk {
+  Chunk(const PackedHeads& heads, int64_t first_block, int64_t blocks);
+
+  const uint16_t* rows;
+  const float* offsets;
+  int64_t blocks;
+  int64_t first_row;
+  float slack = 0;  ///< the largest of its rows
+  float norm = 0;   ///< the largest of its rows
+};
+
+/// What kernels::Filter's product of a query with a row of the chunk is above if the fp32 distance
+/// of the two is at most `radius`: whatever rounding did to the heads, the product and the
+/// distance.
+float limit(const Heads& queries, int64_t query, float radius, const Chunk& chunk);
+
 }  // namespace patchcore

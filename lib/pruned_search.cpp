@@ -67,27 +67,6 @@ class Nearest {
   std::vector<Found> found_;
 };
 
-/// Some blocks of the bank, short or whole.
-struct Chunk {
-  Chunk(const PackedHeads& heads, int64_t first_block, int64_t blocks, int64_t first_row)
-      : rows(heads.values.data() + first_block * kBlockRows * heads.width),
-        offsets(heads.offsets.data() + first_block * kBlockRows),
-        blocks(blocks),
-        first_row(first_row) {
-    for (int64_t block = first_block; block < first_block + blocks; ++block) {
-      slack = std::max(slack, heads.slack[block]);
-      norm = std::max(norm, heads.norms[block]);
-    }
-  }
-
-  const uint16_t* rows;
-  const float* offsets;
-  int64_t blocks;
-  int64_t first_row;  ///< of the bank
-  float slack = 0;
-  float norm = 0;
-};
-
 /// Some queries that the filter takes together.
 struct Tile {
   int64_t first;  ///< of all queries
@@ -101,17 +80,6 @@ struct Tile {
 Heads padded(Heads heads, int64_t queries) {
   heads.values.resize((heads.rows() + queries - 1) / queries * queries * heads.width);
   return heads;
-}
-
-/// What a row's product with a query is above if it lies within a radius of the query.
-float limit(const Heads& queries, int64_t query, float radius, const Chunk& chunk) {
-  const double square = queries.squares[query];
-  const double reach = double{radius} + double{queries.slack[query]} + double{chunk.slack};
-  const double product = (square - reach * reach) / 2;
-  const double norms = (std::sqrt(square) + chunk.norm) * chunk.norm;
-  const double rounding = static_cast<double>(queries.width) * 0x1p-23 * norms +
-                          (square + reach * reach) * 0x1p-22 + 0x1p-110;
-  return std::isfinite(product) ? static_cast<float>(product - rounding) : -kInfinity;
 }
 
 /// One thread's queries on their way through the bank.
@@ -159,7 +127,7 @@ class Walk {
     for (int64_t block = 0; block < heads_.blocks();) {
       const int64_t blocks = std::min(wanted, heads_.blocks() - block);
       visit_whole_rows(tiles, block * kBlockRows, (block + blocks) * kBlockRows, monitor);
-      visit(tiles, Chunk(heads_, block, blocks, block * kBlockRows), monitor);
+      visit(tiles, Chunk(heads_, block, blocks), monitor);
       block += blocks;
       wanted = std::min(2 * wanted, most);
     }
@@ -182,7 +150,8 @@ class Walk {
     for (; first < last; first += step) {
       monitor.check();
       const PackedHeads rows(principal_.whole(bank_.slice(0, first, std::min(first + step, last))));
-      const Chunk chunk(rows, 0, rows.blocks(), first);
+      Chunk chunk(rows, 0, rows.blocks());
+      chunk.first_row = first;
       for (const Tile* tile : tiles)
         if (tile->whole) compute(*tile, chunk);
     }
