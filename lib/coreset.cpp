@@ -8,6 +8,8 @@
 #include <numeric>
 #include <random>
 
+#include "greedy_k_center.hpp"
+
 namespace patchcore {
 namespace {
 
@@ -151,6 +153,7 @@ CoresetSeed coreset_seed(const at::Tensor& rows, CoresetStart start, uint64_t se
 
 at::Tensor greedy_k_center(const at::Tensor& rows, int64_t count, const CoresetSeed& seed,
                            const Monitor& monitor) {
+  if (rows.is_cpu()) return lazy_greedy_k_center(rows.contiguous(), count, seed, monitor);
   count = std::min(count, rows.size(0));
   PrincipalRows points(rows, monitor);
   at::Tensor minimum = seed.minimum.defined() ? seed.minimum.square()

@@ -183,4 +183,26 @@ PackedHeads::PackedHeads(const Heads& heads) : width(heads.width) {
   }
 }
 
+Chunk::Chunk(const PackedHeads& heads, int64_t first_block, int64_t blocks)
+    : rows(heads.values.data() + first_block * kernels::kBlockRows * heads.width),
+      offsets(heads.offsets.data() + first_block * kernels::kBlockRows),
+      blocks(blocks),
+      first_row(first_block * kernels::kBlockRows) {
+  for (int64_t block = first_block; block < first_block + blocks; ++block) {
+    slack = std::max(slack, heads.slack[block]);
+    norm = std::max(norm, heads.norms[block]);
+  }
+}
+
+float limit(const Heads& queries, int64_t query, float radius, float slack, float norm) {
+  const double square = queries.squares[query];
+  const double reach = double{radius} + double{queries.slack[query]} + double{slack};
+  const double product = (square - reach * reach) / 2;
+  const double norms = (std::sqrt(square) + double{norm}) * double{norm};
+  const double rounding = static_cast<double>(queries.width) * 0x1p-23 * norms +
+                          (square + reach * reach) * 0x1p-22 + 0x1p-110;
+  return std::isfinite(product) ? static_cast<float>(product - rounding)
+                                : -std::numeric_limits<float>::infinity();
+}
+
 }  // namespace patchcore

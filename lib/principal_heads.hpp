@@ -54,4 +54,26 @@ struct PackedHeads {
   int64_t blocks() const { return static_cast<int64_t>(slack.size()); }
 };
 
+/// Some blocks of packed heads, which must outlive it.
+struct Chunk {
+  Chunk(const PackedHeads& heads, int64_t first_block, int64_t blocks);
+
+  const uint16_t* rows;
+  const float* offsets;
+  int64_t blocks;
+  int64_t first_row;
+  float slack = 0;  ///< the largest of its rows
+  float norm = 0;   ///< the largest of its rows
+};
+
+/// What the product of two heads, less half the other one's square, is above if the fp32 distance
+/// of their rows is at most `radius`: whatever rounding did to the heads, the product and the
+/// distance. slack, norm: of the other head, at most.
+float limit(const Heads& queries, int64_t query, float radius, float slack, float norm);
+
+/// The same for any row of a chunk.
+inline float limit(const Heads& queries, int64_t query, float radius, const Chunk& chunk) {
+  return limit(queries, query, radius, chunk.slack, chunk.norm);
+}
+
 }  // namespace patchcore

@@ -37,27 +37,6 @@ constexpr int64_t kDistancesAtFirst = 24;
 // Rows that are on their way to the processor while others are worked on.
 constexpr size_t kAhead = 3;
 
-/// Some blocks of the bank, short or whole.
-struct Chunk {
-  Chunk(const PackedHeads& heads, int64_t first_block, int64_t blocks)
-      : rows(heads.values.data() + first_block * kBlockRows * heads.width),
-        offsets(heads.offsets.data() + first_block * kBlockRows),
-        blocks(blocks),
-        first_row(first_block * kBlockRows) {
-    for (int64_t block = first_block; block < first_block + blocks; ++block) {
-      slack = std::max(slack, heads.slack[block]);
-      norm = std::max(norm, heads.norms[block]);
-    }
-  }
-
-  const uint16_t* rows;
-  const float* offsets;
-  int64_t blocks;
-  int64_t first_row;  ///< of the bank
-  float slack = 0;
-  float norm = 0;
-};
-
 /// Some queries in one form, with as many more heads as the filter may read behind the last.
 struct QueryHeads {
   Heads heads;
@@ -75,18 +54,6 @@ struct QueryHeads {
     heads.values.resize((count() + together - 1) / together * together * heads.width);
   }
 };
-
-/// What the product of two heads is above if their rows lie within a radius of each other. slack,
-/// norm: of the other head, at most.
-float limit(const Heads& queries, int64_t query, float radius, float slack, float norm) {
-  const double square = queries.squares[query];
-  const double reach = double{radius} + double{queries.slack[query]} + double{slack};
-  const double product = (square - reach * reach) / 2;
-  const double rounding =
-      static_cast<double>(queries.width) * 0x1p-23 * (std::sqrt(square) + norm) * norm +
-      (square + reach * reach) * 0x1p-22 + 0x1p-110;
-  return std::isfinite(product) ? static_cast<float>(product - rounding) : -kInfinity;
-}
 
 int64_t blocks_of_chunk(int64_t width) {
   return std::max<int64_t>(1, kChunkValues / (kBlockRows * width));
@@ -193,7 +160,7 @@ class PrunedSearch::Walk {
   void visit(const QueryHeads& queries, int64_t first, const Chunk& chunk) {
     const int64_t count = std::min(tile_, queries.count() - first);
     const auto limit_of = [&](int64_t head) {
-      return limit(queries.heads, head, radius(queries.numbers[head]), chunk.slack, chunk.norm);
+      return limit(queries.heads, head, radius(queries.numbers[head]), chunk);
     };
     limits_.assign(tile_, kInfinity);
     for (int64_t i = 0; i < count; ++i) {
