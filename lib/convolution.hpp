@@ -70,7 +70,7 @@ class ConvolutionReader {
   at::ScalarType type_;
 };
 
-/// What a precision computes in; Auto is fp32.
+/// What a precision other than Auto computes in.
 at::ScalarType scalar_type(Precision precision);
 
 }  // namespace patchcore

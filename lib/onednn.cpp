@@ -4,6 +4,7 @@
 #include <ATen/Context.h>
 #include <ATen/core/List.h>
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/cpu/Utils.h>
 
 #include <optional>
 #include <string_view>
@@ -40,16 +41,36 @@ bool told(const char* name) {
   return stack.back().toBool();
 }
 
+bool bf16() {
+  static const bool supported = told("mkldnn::_is_mkldnn_bf16_supported");
+  return supported;
+}
+
+bool fp16() {
+  static const bool supported = told("mkldnn::_is_mkldnn_fp16_supported");
+  return supported;
+}
+
 }  // namespace
 
 bool convolves(at::ScalarType type) {
-  if (!at::globalContext().userEnabledMkldnn() ||
-      !c10::Dispatcher::singleton().findSchema({"mkldnn::_convolution_pointwise", ""}))
-    return false;
-  static const bool bf16 = told("mkldnn::_is_mkldnn_bf16_supported");
-  static const bool fp16 = told("mkldnn::_is_mkldnn_fp16_supported");
-  if (type == at::kBFloat16) return bf16;
-  return type == at::kHalf ? fp16 : type == at::kFloat;
+  static const bool known =
+      c10::Dispatcher::singleton().findSchema({"mkldnn::_convolution_pointwise", ""}).has_value();
+  // Arm's own library behind oneDNN fuses little: there ATen's operators take the direct way.
+  static const bool arm = told("mkldnn::_is_mkldnn_acl_supported");
+  if (!known || arm || !at::globalContext().userEnabledMkldnn()) return false;
+  return type == at::kFloat || (type == at::kBFloat16 && bf16()) || (type == at::kHalf && fp16());
+}
+
+bool has_fast_bf16() {
+  if (!at::globalContext().userEnabledMkldnn() || !bf16()) return false;
+  const auto capabilities = at::cpu::get_cpu_capabilities();
+  const auto has = [&](const char* name) {
+    const auto found = capabilities.find(name);
+    return found != capabilities.end() && found->second.toBool();
+  };
+  // Of x86 LibTorch says yes with AVX-512 alone, where bf16 is unpacked to fp32: slower than fp32.
+  return !has("sse2") || has("avx512_bf16") || has("amx_bf16");
 }
 
 at::Tensor packed(const at::Tensor& weight, const Geometry& geometry, at::IntArrayRef input) {

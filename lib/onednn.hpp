@@ -20,6 +20,9 @@ struct Geometry {
 /// Whether this LibTorch has them for such numbers on this CPU.
 bool convolves(at::ScalarType type);
 
+/// Whether this CPU multiplies bf16 in hardware, and oneDNN makes use of it.
+bool has_fast_bf16();
+
 /// Out x in / groups x h x w -> the kernel's layout, which only convolution() reads. It depends on
 /// the input's size, N x in x H x W, a little: another size than this one is computed with the
 /// same result, and may take longer.
