@@ -147,6 +147,14 @@ std::string weights_of(const BackboneOptions& options) {
   return path;
 }
 
+/// builtin has fp32 alone. Nor is somebody's program rounded unless it is asked for: it may hold
+/// what another type breaks.
+Precision precision_of(const BackboneOptions& options, c10::Device device) {
+  if (options.name == kBuiltin) return Precision::Fp32;
+  if (options.precision != Precision::Auto) return options.precision;
+  return options.name == kTorchScript ? Precision::Fp32 : fastest_precision(device);
+}
+
 std::string cache_key(const BackboneOptions& options, c10::Device device) {
   std::string key = options.name + "\n" + nick(options.precision) + "\n" + device.str();
   for (const auto& layer : options.layers) key += "\n" + layer;
@@ -176,11 +184,9 @@ std::shared_ptr<const Backbone> Backbone::get(const BackboneOptions& requested) 
   // Told by name, the usual layers are the same network.
   options.layers.clear();
   for (const auto& layer : layers) options.layers.push_back(layer.name);
-  // builtin has no other.
-  if (options.name == kBuiltin || options.precision == Precision::Auto)
-    options.precision = Precision::Fp32;
   const c10::Device device = parse_device(options.device);
   options.device = device.str();
+  options.precision = precision_of(options, device);
   return cache.get(cache_key(options, device),
                    [&] { return chosen.make(options, layers, device); });
 }

@@ -33,7 +33,8 @@ class Backbone {
   virtual ~Backbone() = default;
 
   /// N x 3 x H x W normalised float -> for each layer N x C x ceil(H / stride) x ceil(W / stride)
-  /// float, on the backbone's device.
+  /// in the type that the network computes in and its memory format, channels last where it has
+  /// convolutions, on the backbone's device.
   virtual std::vector<at::Tensor> features(const at::Tensor& input) const = 0;
 
   /// As they were resolved: with a device's name, a precision and layers() by their names.

@@ -9,6 +9,13 @@ namespace patchcore {
 namespace {
 
 constexpr double kBatchNormEpsilon = 1e-5;  // torchvision's
+constexpr int64_t kUsualInput = 224;        // side of the input that weights are laid out for
+
+at::Tensor activate_(at::Tensor x, Activation activation) {
+  if (activation == Activation::ReLU) x.relu_();
+  if (activation == Activation::ReLU6) at::relu6_(x);
+  return x;
+}
 
 }  // namespace
 
@@ -17,9 +24,34 @@ at::ScalarType scalar_type(Precision precision) {
   return precision == Precision::Fp16 ? at::kHalf : at::kFloat;
 }
 
-at::Tensor Convolution::operator()(const at::Tensor& x) const {
-  const auto padding = weight.size(2) / 2;
-  return at::conv2d(x, weight, bias, stride, padding, /*dilation=*/1, groups);
+Convolution::Convolution(const at::Tensor& weight, at::Tensor bias, const ConvolutionShape& shape)
+    : bias_(std::move(bias)) {
+  const int64_t padding = shape.side / 2, stride = shape.stride;
+  geometry_ = {{padding, padding}, {stride, stride}, shape.groups};
+  weight_ = weight.contiguous(at::MemoryFormat::ChannelsLast);
+  packed_ = weight.device().is_cpu() && onednn::convolves(weight.scalar_type());
+  const int64_t size = kUsualInput / shape.step;
+  if (packed_) weight_ = onednn::packed(weight_, geometry_, {1, shape.in, size, size});
+}
+
+at::Tensor Convolution::plain(const at::Tensor& x) const {
+  return at::conv2d(x, weight_, bias_, geometry_.stride, geometry_.padding, /*dilation=*/1,
+                    geometry_.groups);
+}
+
+at::Tensor Convolution::operator()(const at::Tensor& x, Activation activation) const {
+  if (packed_) return onednn::convolution(x, weight_, bias_, geometry_, activation);
+  return activate_(plain(x), activation);
+}
+
+at::Tensor Convolution::plus(const at::Tensor& x, const at::Tensor& other,
+                             Activation activation) const {
+  if (packed_) return onednn::convolution_plus(x, other, weight_, bias_, geometry_, activation);
+  return activate_(plain(x).add_(other), activation);
+}
+
+at::Tensor Convolution::prepared(const at::Tensor& input) const {
+  return input.to(bias_.device(), bias_.scalar_type()).contiguous(at::MemoryFormat::ChannelsLast);
 }
 
 ConvolutionReader::ConvolutionReader(const BackboneOptions& options, c10::Device device)
@@ -40,8 +72,7 @@ Convolution ConvolutionReader::read(const std::string& conv, const std::string& 
   const at::Tensor bias = parameter(norm + ".bias", {shape.out}) -
                           parameter(norm + ".running_mean", {shape.out}) * scale;
   const at::Tensor folded = weight * scale.reshape({-1, 1, 1, 1});
-  return {rounded(folded, conv + ".weight").contiguous(at::MemoryFormat::ChannelsLast),
-          rounded(bias, norm + ".bias"), shape.stride, shape.groups};
+  return {rounded(folded, conv + ".weight"), rounded(bias, norm + ".bias"), shape};
 }
 
 at::Tensor ConvolutionReader::parameter(const std::string& name, at::IntArrayRef shape) {

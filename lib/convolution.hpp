@@ -6,26 +6,48 @@
 #include <string>
 
 #include "backbone.hpp"
+#include "onednn.hpp"
 #include "weights_file.hpp"
 
 namespace patchcore {
 
-/// A convolution with the batch norm behind it, folded into one, since nothing here trains. Padded
-/// so that a stride of 1 keeps the size.
-struct Convolution {
-  at::Tensor weight, bias;
-  int stride = 1;
-  int groups = 1;
-  at::Tensor operator()(const at::Tensor& x) const;
-};
+using onednn::Activation;
 
 /// A convolution's numbers as an architecture has them.
 struct ConvolutionShape {
   int in;
   int out;
   int side;  ///< of its kernel
+  int step;  ///< the network's input pixels a step of what comes in
   int stride = 1;
   int groups = 1;
+};
+
+/// A convolution with the batch norm behind it, folded into one, since nothing here trains. Padded
+/// so that a stride of 1 keeps the size. What comes in and goes out is channels last and of type().
+/// On a CPU by oneDNN, its weights held once, as oneDNN reads them; elsewhere by ATen's operators.
+/// Immutable.
+class Convolution {
+ public:
+  Convolution() = default;
+
+  /// weight: out x in / groups x side x side, bias: out; both of one type, on one device.
+  Convolution(const at::Tensor& weight, at::Tensor bias, const ConvolutionShape& shape);
+
+  at::Tensor operator()(const at::Tensor& x, Activation activation) const;
+
+  /// activation(this(x) + other), rounded once. Activation: None or ReLU.
+  at::Tensor plus(const at::Tensor& x, const at::Tensor& other, Activation activation) const;
+
+  /// A network's input as the first convolution takes it.
+  at::Tensor prepared(const at::Tensor& input) const;
+
+ private:
+  at::Tensor plain(const at::Tensor& x) const;
+
+  at::Tensor weight_, bias_;
+  onednn::Geometry geometry_;
+  bool packed_ = false;
 };
 
 /// Reads convolutions from a file of weights by torchvision's parameter names. What is missing,
@@ -48,7 +70,7 @@ class ConvolutionReader {
   at::ScalarType type_;
 };
 
-/// What a precision computes in; Auto is fp32.
+/// What a precision other than Auto computes in.
 at::ScalarType scalar_type(Precision precision);
 
 }  // namespace patchcore

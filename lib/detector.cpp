@@ -109,7 +109,7 @@ BackboneOptions backbone_options_for(const MemoryBank& bank, const std::string& 
   options.layers = bank.settings.layers;
   options.weights = weights.empty() ? weights_of(bank) : weights;
   options.device = device;
-  options.precision = precision == Precision::Auto ? parse_precision(bank.precision) : precision;
+  options.precision = precision;
   return options;
 }
 

@@ -56,7 +56,9 @@ class Detector {
 };
 
 /// The options that make the network a bank was fitted with. weights: empty: where the bank says
-/// that they were, or, if nothing is there, where weights are fetched to.
+/// that they were, or, if nothing is there, where weights are fetched to. precision: Auto is this
+/// machine's best, whatever the bank was fitted in: scores then move by up to some percent, see
+/// docs/guide.md.
 BackboneOptions backbone_options_for(const MemoryBank& bank, const std::string& weights,
                                      const std::string& device, Precision precision);
 

@@ -2,6 +2,8 @@
 #include "device.hpp"
 
 #include <ATen/Context.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <c10/core/DeviceGuard.h>
 #include <dlfcn.h>
 #include <unwind.h>
 
@@ -13,6 +15,7 @@
 #include <utility>
 
 #include "error.hpp"
+#include "onednn.hpp"
 
 namespace patchcore {
 namespace {
@@ -81,6 +84,13 @@ c10::Device parse_device(std::string_view text) {
   if (text.starts_with("cuda:")) return cuda_device(text.substr(5));
   throw Error(ErrorCode::InvalidArgument,
               "\"" + std::string(text) + "\" is not a device; take auto, cpu or cuda:N.");
+}
+
+Precision fastest_precision(c10::Device device) {
+  if (device.is_cpu()) return onednn::has_fast_bf16() ? Precision::Bf16 : Precision::Fp32;
+  const c10::DeviceGuard guard(device);
+  const bool bf16 = at::detail::getCUDAHooks().supportsBFloat16ConvolutionWithCuDNNv8();
+  return bf16 ? Precision::Bf16 : Precision::Fp32;
 }
 
 namespace {

@@ -20,13 +20,13 @@ constexpr std::array<Stage, 7> kStages{{{1, 16, 1, 1},
                                         {6, 96, 3, 1},
                                         {6, 160, 3, 2},
                                         {6, 320, 1, 1}}};
-constexpr int kStemChannels = 32;
+constexpr int kStemChannels = 32, kStemStride = 2;
 
 std::string block_name(int index) { return "features." + std::to_string(index); }
 
-/// in: channels that come in.
+/// in, step: channels that come in, and input pixels a step.
 std::vector<Convolution> read_path(ConvolutionReader& reader, const std::string& block, int in,
-                                   const Stage& stage, int stride) {
+                                   int step, const Stage& stage, int stride) {
   const int inner = in * stage.expansion;
   std::vector<Convolution> path;
   int index = 0;
@@ -34,11 +34,11 @@ std::vector<Convolution> read_path(ConvolutionReader& reader, const std::string&
     const std::string name = block + ".conv." + std::to_string(index++);
     path.push_back(reader.read(name + ".0", name + ".1", shape));
   };
-  if (stage.expansion != 1) read_activated({in, inner, 1});
-  read_activated({inner, inner, 3, stride, /*groups=*/inner});
+  if (stage.expansion != 1) read_activated({in, inner, 1, step});
+  read_activated({inner, inner, 3, step, stride, /*groups=*/inner});
   const std::string linear = block + ".conv.";
   path.push_back(reader.read(linear + std::to_string(index), linear + std::to_string(index + 1),
-                             {inner, stage.channels, 1}));
+                             {inner, stage.channels, 1, step * stride}));
   return path;
 }
 
@@ -46,7 +46,7 @@ std::vector<Convolution> read_path(ConvolutionReader& reader, const std::string&
 
 std::vector<FeatureLayer> MobileNetV2::all_layers() {
   std::vector<FeatureLayer> layers;
-  int index = 0, stride = 2;
+  int index = 0, stride = kStemStride;
   for (const Stage& stage : kStages) {
     index += stage.blocks;
     stride *= stage.stride;
@@ -59,39 +59,33 @@ MobileNetV2::MobileNetV2(const BackboneOptions& options, std::vector<FeatureLaye
                          c10::Device device, std::string weights_id)
     : Backbone(options, std::move(chosen), device, std::move(weights_id)) {
   ConvolutionReader reader(options, device);
-  stem_ = reader.read("features.0.0", "features.0.1", {3, kStemChannels, 3, 2});
-  int in = kStemChannels, index = 0;
+  stem_ = reader.read("features.0.0", "features.0.1", {3, kStemChannels, 3, 1, kStemStride});
+  int in = kStemChannels, step = kStemStride, index = 0;
   for (const Stage& stage : kStages) {
     for (int i = 0; i < stage.blocks; ++i) {
       if (!blocks_.empty() && blocks_.back().name == layers().back().name) return;
       const int stride = i == 0 ? stage.stride : 1;
       const std::string name = block_name(++index);
-      blocks_.push_back(
-          {name, read_path(reader, name, in, stage, stride), stride == 1 && in == stage.channels});
+      blocks_.push_back({name, read_path(reader, name, in, step, stage, stride),
+                         stride == 1 && in == stage.channels});
       in = stage.channels;
+      step *= stride;
     }
   }
 }
 
 at::Tensor MobileNetV2::Block::operator()(const at::Tensor& x) const {
   at::Tensor y = x;
-  for (size_t i = 0; i < path.size(); ++i) {
-    y = path[i](y);
-    if (i + 1 < path.size()) at::relu6_(y);
-  }
-  return residual ? y.add_(x) : y;
+  for (size_t i = 0; i + 1 < path.size(); ++i) y = path[i](y, Activation::ReLU6);
+  return residual ? path.back().plus(y, x, Activation::None) : path.back()(y, Activation::None);
 }
 
 std::vector<at::Tensor> MobileNetV2::features(const at::Tensor& input) const {
-  const auto type = stem_.weight.scalar_type();
-  at::Tensor x = input.to(device(), type).contiguous(at::MemoryFormat::ChannelsLast);
-  x = stem_(x);
-  at::relu6_(x);
+  at::Tensor x = stem_(stem_.prepared(input), Activation::ReLU6);
   std::vector<at::Tensor> outputs;
   for (const Block& block : blocks_) {
     x = block(x);
-    if (block.name == layers()[outputs.size()].name)
-      outputs.push_back(x.to(at::kFloat).contiguous());
+    if (block.name == layers()[outputs.size()].name) outputs.push_back(x);
   }
   return outputs;
 }

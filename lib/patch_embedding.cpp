@@ -47,7 +47,9 @@ at::Tensor Embedding::image(int64_t index) const {
   return rows.slice(0, index * patches(), (index + 1) * patches());
 }
 
-Embedding PatchEmbedding::operator()(const std::vector<at::Tensor>& features) const {
+Embedding PatchEmbedding::operator()(const std::vector<at::Tensor>& maps) const {
+  std::vector<at::Tensor> features;
+  for (const auto& map : maps) features.push_back(map.to(at::kFloat));
   const at::Tensor joined = settings_.neighbourhood == Neighbourhood::AveragePool
                                 ? averaged(features)
                                 : adaptively_pooled(features);

@@ -2,6 +2,7 @@
 #include "preprocess.hpp"
 
 #include <ATen/ops/_upsample_bilinear2d_aa.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/tensor.h>
@@ -68,6 +69,31 @@ at::Tensor pixels_of(const ImageView& frame) {
   return packed.permute({0, 3, 1, 2});
 }
 
+/// ... x 3, 0 to 255 -> float, normalised.
+at::Tensor computed(const at::Tensor& rgb) {
+  return rgb.to(at::kFloat, /*non_blocking=*/false, /*copy=*/true)
+      .div_(255)
+      .sub_(Preprocess::mean().to(rgb.device()))
+      .div_(Preprocess::deviation().to(rgb.device()));
+}
+
+/// The same of bytes, on the CPU: a quarter of the time.
+at::Tensor looked_up(const at::Tensor& rgb) {
+  static const auto& table = *new at::Tensor(
+      computed(at::arange(256).to(at::kByte).unsqueeze(1).expand({256, 3})).t().contiguous());
+  const auto* red = table.const_data_ptr<float>();
+  const auto *green = red + 256, *blue = green + 256;
+  at::Tensor normalised = at::empty(rgb.sizes(), at::kFloat);
+  const auto* in = rgb.const_data_ptr<uint8_t>();
+  auto* out = normalised.data_ptr<float>();
+  for (auto* const end = out + rgb.numel(); out != end; in += 3, out += 3) {
+    out[0] = red[in[0]];
+    out[1] = green[in[1]];
+    out[2] = blue[in[2]];
+  }
+  return normalised;
+}
+
 }  // namespace
 
 Preprocess::Preprocess(const Settings& settings, int stride)
@@ -126,11 +152,8 @@ void Preprocess::resize(const ImageView& frame, uint8_t* rgb) const { resize_as(
 void Preprocess::resize(const ImageView& frame, float* rgb) const { resize_as(frame, rgb); }
 
 at::Tensor Preprocess::normalise(const at::Tensor& rgb) {
-  return rgb.to(at::kFloat, /*non_blocking=*/false, /*copy=*/true)
-      .div_(255)
-      .sub_(mean().to(rgb.device()))
-      .div_(deviation().to(rgb.device()))
-      .permute({0, 3, 1, 2});
+  const bool bytes = rgb.scalar_type() == at::kByte && rgb.device().is_cpu();
+  return (bytes ? looked_up(rgb.contiguous()) : computed(rgb)).permute({0, 3, 1, 2});
 }
 
 const at::Tensor& Preprocess::mean() {

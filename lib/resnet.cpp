@@ -9,6 +9,7 @@ namespace patchcore {
 namespace {
 
 constexpr int kStages = 4;
+constexpr int kStemStride = 4;  // of the first convolution and the pooling behind it
 
 struct Architecture {
   const char* name;
@@ -42,18 +43,20 @@ ResNet::Block ResNet::read_block(ConvolutionReader& reader, const std::string& p
   const int out = net.channels(stage);
   const int convolutions = net.bottleneck ? 3 : 2;
   const int strided = net.bottleneck ? 1 : 0;
-  int channels = in;
+  const int first_step = (kStemStride << stage) / stride;
+  int channels = in, step = first_step;
   for (int i = 0; i < convolutions; ++i) {
     const std::string n = std::to_string(i + 1);
     const int side = net.bottleneck && i != 1 ? 1 : 3;
     const int next = i + 1 == convolutions ? out : net.inner(stage);
-    block.path.push_back(reader.read(prefix + ".conv" + n, prefix + ".bn" + n,
-                                     {channels, next, side, i == strided ? stride : 1}));
+    const ConvolutionShape shape{channels, next, side, step, i == strided ? stride : 1};
+    block.path.push_back(reader.read(prefix + ".conv" + n, prefix + ".bn" + n, shape));
     channels = next;
+    step *= shape.stride;
   }
   if (stride != 1 || in != out)
-    block.shortcut.push_back(
-        reader.read(prefix + ".downsample.0", prefix + ".downsample.1", {in, out, 1, stride}));
+    block.shortcut.push_back(reader.read(prefix + ".downsample.0", prefix + ".downsample.1",
+                                         {in, out, 1, first_step, stride}));
   return block;
 }
 
@@ -66,17 +69,16 @@ const std::vector<std::string>& ResNet::names() {
 std::vector<FeatureLayer> ResNet::all_layers(const std::string& name) {
   std::vector<FeatureLayer> layers;
   for (int stage = 0; stage < kStages; ++stage)
-    layers.push_back({stage_name(stage), architecture(name).channels(stage), 4 << stage});
+    layers.push_back({stage_name(stage), architecture(name).channels(stage), kStemStride << stage});
   return layers;
 }
 
 ResNet::ResNet(const BackboneOptions& options, std::vector<FeatureLayer> chosen, c10::Device device,
                std::string weights_id)
-    : Backbone(options, std::move(chosen), device, std::move(weights_id)),
-      type_(scalar_type(options.precision)) {
+    : Backbone(options, std::move(chosen), device, std::move(weights_id)) {
   const Architecture& net = architecture(options.name);
   ConvolutionReader reader(options, device);
-  stem_ = reader.read("conv1", "bn1", {3, 64, 7, 2});
+  stem_ = reader.read("conv1", "bn1", {3, 64, 7, 1, 2});
   int channels = 64;
   for (int stage = 0; stage_name(stage) <= layers().back().name && stage < kStages; ++stage) {
     std::vector<Block> blocks;
@@ -94,20 +96,18 @@ ResNet::ResNet(const BackboneOptions& options, std::vector<FeatureLayer> chosen,
 
 at::Tensor ResNet::Block::operator()(const at::Tensor& x) const {
   at::Tensor y = x;
-  for (size_t i = 0; i < path.size(); ++i) {
-    y = path[i](y);
-    if (i + 1 < path.size()) y.relu_();
-  }
-  return y.add_(shortcut.empty() ? x : shortcut[0](x)).relu_();
+  for (size_t i = 0; i + 1 < path.size(); ++i) y = path[i](y, Activation::ReLU);
+  const at::Tensor skipped = shortcut.empty() ? x : shortcut[0](x, Activation::None);
+  return path.back().plus(y, skipped, Activation::ReLU);
 }
 
 std::vector<at::Tensor> ResNet::features(const at::Tensor& input) const {
-  at::Tensor x = input.to(device(), type_).contiguous(at::MemoryFormat::ChannelsLast);
-  x = at::max_pool2d(stem_(x).relu_(), {3, 3}, {2, 2}, {1, 1});
+  at::Tensor x = stem_(stem_.prepared(input), Activation::ReLU);
+  x = at::max_pool2d(x, {3, 3}, {2, 2}, {1, 1});
   std::vector<at::Tensor> outputs;
   for (size_t stage = 0; stage < stages_.size(); ++stage) {
     for (const auto& block : stages_[stage]) x = block(x);
-    if (wanted_[stage]) outputs.push_back(x.to(at::kFloat).contiguous());
+    if (wanted_[stage]) outputs.push_back(x);
   }
   return outputs;
 }

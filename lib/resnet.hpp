@@ -38,7 +38,6 @@ class ResNet : public Backbone {
   Convolution stem_;
   std::vector<std::vector<Block>> stages_;  ///< stages_[0] is layer1
   std::vector<bool> wanted_;                ///< is stage i's output one of layers()
-  at::ScalarType type_;
 };
 
 }  // namespace patchcore

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace patchcore {
 namespace {
@@ -27,25 +28,52 @@ int64_t reflected(int64_t i, int64_t length, Border border) {
   return border == Border::Symmetric ? period - 1 - i : period - i;
 }
 
-at::Tensor padded(const at::Tensor& map, int64_t dimension, int64_t radius, Border border) {
-  const int64_t length = map.size(dimension);
-  std::vector<int64_t> index(length + 2 * radius);
-  for (size_t i = 0; i < index.size(); ++i)
-    index[i] = reflected(static_cast<int64_t>(i) - radius, length, border);
-  return map.index_select(dimension, at::tensor(index, at::kLong).to(map.device()));
-}
-
-at::Tensor gaussian(double sigma, int64_t radius) {
-  const at::Tensor x = at::arange(-radius, radius + 1, at::kDouble);
-  const at::Tensor weights = (x.square() / (-2 * sigma * sigma)).exp();
-  return (weights / weights.sum()).to(at::kFloat);
-}
-
-at::Tensor blurred(const at::Tensor& map, double sigma, Border border) {
+std::vector<double> gaussian(double sigma) {
+  if (sigma <= 0) return {1};
   const auto radius = static_cast<int64_t>(4 * sigma + 0.5);  // scipy's truncation; 33 at sigma 4
-  const at::Tensor kernel = gaussian(sigma, radius).to(map.device());
-  const at::Tensor rows = at::conv2d(padded(map, 2, radius, border), kernel.reshape({1, 1, -1, 1}));
-  return at::conv2d(padded(rows, 3, radius, border), kernel.reshape({1, 1, 1, -1}));
+  std::vector<double> weights;
+  for (int64_t x = -radius; x <= radius; ++x)
+    weights.push_back(std::exp(-static_cast<double>(x * x) / (2 * sigma * sigma)));
+  const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+  for (double& weight : weights) weight /= sum;
+  return weights;
+}
+
+/// A pixel's share of two cells, of one and the same where it has but one.
+struct Source {
+  int64_t first, second;
+  double share;  ///< of the second
+};
+
+/// Where torch's interpolation without aligned corners takes a pixel from.
+Source source_of(int64_t pixel, int64_t pixels, int64_t cells, Interpolation method) {
+  const float scale = static_cast<float>(cells) / static_cast<float>(pixels);
+  if (method == Interpolation::Nearest) {
+    const auto cell = static_cast<int64_t>(static_cast<float>(pixel) * scale);
+    return {std::min(cell, cells - 1), std::min(cell, cells - 1), 0};
+  }
+  const float at = std::max((static_cast<float>(pixel) + 0.5f) * scale - 0.5f, 0.f);
+  const auto cell = std::min(static_cast<int64_t>(at), cells - 1);
+  return {cell, std::min(cell + 1, cells - 1), at - static_cast<double>(cell)};
+}
+
+/// Upsampling and blur of a line as one matrix, pixels x cells.
+at::Tensor spread(const Settings& settings, int64_t cells, int64_t pixels) {
+  const std::vector<double> kernel = gaussian(settings.map_sigma);
+  const auto radius = static_cast<int64_t>(kernel.size() / 2);
+  std::vector<Source> sources;
+  for (int64_t i = -radius; i < pixels + radius; ++i)
+    sources.push_back(source_of(reflected(i, pixels, settings.map_border), pixels, cells,
+                                settings.map_upsampling));
+  const at::Tensor matrix = at::zeros({pixels, cells}, at::kDouble);
+  auto* row = matrix.data_ptr<double>();
+  for (int64_t i = 0; i < pixels; ++i, row += cells)
+    for (size_t tap = 0; tap < kernel.size(); ++tap) {
+      const Source& source = sources[static_cast<size_t>(i) + tap];
+      row[source.first] += kernel[tap] * (1 - source.share);
+      row[source.second] += kernel[tap] * source.share;
+    }
+  return matrix.to(at::kFloat);
 }
 
 }  // namespace
@@ -105,13 +133,9 @@ ImageScore score_image(const Settings& settings, const Neighbours& nearest,
 }
 
 at::Tensor anomaly_map(const Settings& settings, const at::Tensor& patches, Size input) {
-  const at::Tensor grid = patches.unsqueeze(0).unsqueeze(0);
-  const std::array<int64_t, 2> size{input.height, input.width};
-  const at::Tensor map = settings.map_upsampling == Interpolation::Bilinear
-                             ? at::upsample_bilinear2d(grid, size, /*align_corners=*/false)
-                             : at::upsample_nearest2d(grid, size);
-  if (settings.map_sigma <= 0) return map[0][0];
-  return blurred(map, settings.map_sigma, settings.map_border)[0][0];
+  const at::Tensor down = spread(settings, patches.size(0), input.height).to(patches.device());
+  const at::Tensor across = spread(settings, patches.size(1), input.width).to(patches.device());
+  return down.mm(patches).mm(across.t());
 }
 
 }  // namespace patchcore

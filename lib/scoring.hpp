@@ -40,7 +40,8 @@ ImageScore score_image(const Settings& settings, const Neighbours& nearest,
                        const at::Tensor& values, const at::Tensor& rows, double map_peak,
                        const NearestNeighbour& search, const at::Tensor& own_neighbours);
 
-/// The anomaly map of one image: patch values brought to the input's size and blurred.
+/// The anomaly map of one image: patch values brought to the input's size and blurred. Both
+/// are linear and go by lines and columns, so that they are two products of small matrices.
 /// patches: h x w float, in the settings' distance. Returns input.height x input.width float.
 at::Tensor anomaly_map(const Settings& settings, const at::Tensor& patches, Size input);
 

@@ -27,7 +27,7 @@ def run(seed, patchcore, shared, folder):
     start = time.monotonic()
     subprocess.run(
         [patchcore, "fit", "--images", os.path.join(mtd, "train", "good"), "--output", bank]
-        + ["--backbone", "resnet18"]
+        + ["--backbone", "resnet18", "--precision", "fp32"]
         + ["--weights", os.path.join(shared, "weights", "resnet18.safetensors")]
         + ["--preset", "anomalib", "--resize", "224x224", "--crop", "0"]
         + ["--bank-size", "4000", "--folds", "0", "--seed", str(seed)],
@@ -36,7 +36,8 @@ def run(seed, patchcore, shared, folder):
     )
     fitted = time.monotonic()
     evaluated = subprocess.run(
-        [patchcore, "evaluate", "--bank", bank, "--dataset", mtd, "--json"],
+        [patchcore, "evaluate", "--bank", bank, "--dataset", mtd, "--json"]
+        + ["--precision", "fp32"],
         check=True,
         stdout=subprocess.PIPE,
     )

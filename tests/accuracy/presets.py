@@ -33,12 +33,12 @@ def measure(name, options, patchcore, shared, work):
     subprocess.run(
         [patchcore, "fit", "--images", shared / "mtd" / "train" / "good", "--output", bank]
         + ["--backbone", "resnet18", "--weights", shared / "weights" / "resnet18.safetensors"]
-        + ["--bank-size", str(BANK_SIZE)] + options,
+        + ["--precision", "fp32", "--bank-size", str(BANK_SIZE)] + options,
         check=True)
     fitted = time.monotonic()
     evaluated = subprocess.run(
         [patchcore, "evaluate", "--bank", bank, "--dataset", shared / "mtd", "--json"]
-        + ["--report", kept.with_suffix(".html")],
+        + ["--precision", "fp32", "--report", kept.with_suffix(".html")],
         check=True, stdout=subprocess.PIPE)
     result = json.loads(evaluated.stdout)
     info = subprocess.run([patchcore, "bank", "info", "--json", bank], check=True,

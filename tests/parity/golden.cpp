@@ -12,6 +12,7 @@ GoldenCase::GoldenCase(Preset preset, const std::string& file)
   options.name = settings.backbone = "resnet18";
   options.weights = (shared_data() / "weights/resnet18.safetensors").string();
   options.device = "cpu";
+  options.precision = Precision::Fp32;  // as the golden values
   backbone = Backbone::get(options);
   settings.layers = {"layer2", "layer3"};
   const at::Tensor rgb =

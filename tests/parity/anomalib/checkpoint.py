@@ -105,7 +105,7 @@ def ours(program, root, images):
     subprocess.run([program, "bank", "import", "--checkpoint", root / "model.ckpt", "--output",
                     bank], check=True, stdout=subprocess.DEVNULL)
     lines = subprocess.run([program, "score", "--bank", bank, "--images", images, "--json",
-                            "--maps", maps], check=True, capture_output=True, text=True).stdout
+                            "--maps", maps, "--precision", "fp32"], check=True, capture_output=True, text=True).stdout
     results = {}
     maps = load_file(maps)
     for line in map(json.loads, lines.splitlines()):
