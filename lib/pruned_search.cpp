@@ -20,7 +20,7 @@ using kernels::kBlockRows;
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 // Of the heads that all rows are filtered by, and of those that what is left is looked at with.
-constexpr int64_t kShortWidth = 96;
+constexpr int64_t kShortWidth = 64;
 constexpr int64_t kLongWidth = 192;
 // A chunk of rows, which stays in a core's own cache while all queries pass by. The first are
 // small: a greedy bank's first rows are its most spread, and bring radii down.
@@ -277,8 +277,9 @@ PrunedSearch::PrunedSearch(at::Tensor bank, const Monitor& monitor, const kernel
   const Heads heads = principal_.heads(bank_, kShortWidth, monitor);
   short_ = PackedHeads(heads);
   const int64_t width = bank_.size(1);
+  if (short_.width >= width) return;  // they are whole rows
   if (kLongWidth < width) long_ = lengthened(principal_.heads(bank_, kLongWidth, monitor), heads);
-  if (kShortWidth < width) whole_ = PackedHeads(principal_.heads(bank_, width, monitor));
+  whole_ = PackedHeads(principal_.heads(bank_, width, monitor));
 }
 
 PrunedSearch::LongHeads PrunedSearch::lengthened(Heads heads, const Heads& short_heads) {
