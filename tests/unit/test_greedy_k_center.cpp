@@ -117,6 +117,13 @@ START_TEST(a_few_rows_far_away_do_not_blur_the_others) {
 }
 END_TEST
 
+START_TEST(distances_count_where_squares_of_values_overflow) {
+  at::Tensor rows = (features(70) - 3) * 1e15;
+  rows.slice(0, 1, kRows, 2) += 3e19;
+  assert_plain(rows, 100);
+}
+END_TEST
+
 START_TEST(every_instruction_set_and_number_of_threads_chooses_the_same) {
   const at::Tensor rows = features(77);
   const auto expected = plain_greedy(rows, 300, {{}, 3});
@@ -150,6 +157,7 @@ int main() {
   tcase_add_test(tests, rows_that_are_all_equal_are_chosen_in_order);
   tcase_add_test(tests, values_of_any_size_are_chosen_as_by_the_plain_algorithm);
   tcase_add_test(tests, a_few_rows_far_away_do_not_blur_the_others);
+  tcase_add_test(tests, distances_count_where_squares_of_values_overflow);
   tcase_add_test(tests, every_instruction_set_and_number_of_threads_chooses_the_same);
   tcase_add_test(tests, no_rows_have_no_centres);
   suite_add_tcase(suite, tests);
