@@ -8,6 +8,7 @@
 #include <numeric>
 #include <random>
 
+#include "blocks.hpp"
 #include "greedy_k_center.hpp"
 
 namespace patchcore {
@@ -147,7 +148,12 @@ CoresetSeed coreset_seed(const at::Tensor& rows, CoresetStart start, uint64_t se
   const int64_t count = std::min(kStartPoints, n);
   for (int64_t i = 0; i < count; ++i) std::swap(points[i], points[i + random.below(n - i)]);
   at::Tensor mean = at::zeros({n}, rows.options());
-  for (int64_t i = 0; i < count; ++i) mean += (rows - rows[points[i]]).square_().sum(1).sqrt_();
+  int64_t first = 0;
+  for (const at::Tensor& part : blocks(rows)) {
+    at::Tensor sum = mean.slice(0, first, first + part.size(0));
+    first += part.size(0);
+    for (int64_t i = 0; i < count; ++i) sum += (part - rows[points[i]]).square_().sum(1).sqrt_();
+  }
   return {mean / static_cast<double>(count), -1};
 }
 

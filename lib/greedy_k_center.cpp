@@ -17,16 +17,11 @@ namespace {
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr int64_t kHeadWidth = 64;
 constexpr int64_t kPoolRows = 2048;
-// Rows that are lowered between two looks at the monitor.
-constexpr int64_t kSection = 1 << 14;
+// Distances, most of which are ruled out, between two looks at the monitor.
+constexpr int64_t kPairsAtOnce = 1 << 22;
 constexpr int64_t kGrain = 512;
 // Heads with larger squares could overflow when multiplied.
 constexpr float kLargestSquare = 1e37F;
-// A centre that is twice as far from the centre of a row as the row itself can't be nearer to it.
-// This is 2^2 and more than rounding in both squares.
-constexpr float kTwice = 4.01F;
-// Squares below have lost digits.
-constexpr float kSmallestSquare = 1e-30F;
 
 /// A row and the square of its distance to the nearest centre.
 struct Far {
@@ -62,18 +57,11 @@ struct Points {
         has_bounds(*std::max_element(heads.squares.begin(), heads.squares.end()) <= kLargestSquare),
         minimum(count, kInfinity) {
     if (!seed.minimum.defined()) return;
-    const at::Tensor squares = seed.minimum.to(at::kFloat).square().contiguous();
-    start.assign(squares.data_ptr<float>(), squares.data_ptr<float>() + count);
-    minimum = start;
+    const at::Tensor squares = seed.minimum.square().contiguous();
+    std::copy_n(squares.const_data_ptr<float>(), count, minimum.begin());
   }
 
   const float* row(int64_t i) const { return values + i * width; }
-
-  /// Whether a centre that is this far from all before it can be nearest to a row.
-  bool may_fall(int64_t i, float square_from_centres) const {
-    if (!start.empty() && minimum[i] == start[i]) return true;  // no centre's distance
-    return square_from_centres < kSmallestSquare || kTwice * minimum[i] >= square_from_centres;
-  }
 
   const kernels::Kernels& kernels;
   const float* values;
@@ -81,16 +69,14 @@ struct Points {
   int64_t width;
   Heads heads;
   bool has_bounds;             ///< else heads are of no use
-  std::vector<float> start;    ///< squares that the minima began with, or empty
   std::vector<float> minimum;  ///< of each row: square of the distance to the nearest centre; a
                                ///< centre's own is -1: never again
 };
 
 /// Centres side by side.
 struct Centres {
-  Centres(const Points& points, std::span<const int64_t> rows, float square_apart)
+  Centres(const Points& points, std::span<const int64_t> rows)
       : count(static_cast<int64_t>(rows.size())),
-        square_apart(square_apart),
         packed(selected(points.heads, rows)),
         chunk(packed, 0, packed.blocks()) {
     values.reserve(count * points.width);
@@ -99,7 +85,6 @@ struct Centres {
   }
 
   int64_t count;
-  float square_apart;  ///< at least so far was each from all centres before it
   std::vector<float> values;
   PackedHeads packed;
   Chunk chunk;
@@ -120,7 +105,7 @@ class Lowering {
 
   void run(int64_t first, int64_t last) {
     for (int64_t row = first; row < last; ++row) {
-      if (points_.minimum[row] <= 0 || !points_.may_fall(row, centres_.square_apart)) continue;
+      if (points_.minimum[row] <= 0) continue;
       if (points_.has_bounds)
         add(row);
       else
@@ -189,13 +174,18 @@ class Lowering {
   std::vector<kernels::Candidates> candidates_;
 };
 
-void lower(Points& points, const Centres& centres, const Monitor& monitor) {
-  for (int64_t first = 0; first < points.count; first += kSection) {
+/// All rows see some centres.
+void lower(Points& points, std::span<const int64_t> rows, const Monitor& monitor) {
+  if (rows.empty()) return;
+  const Centres centres(points, rows);
+  const int64_t step = std::max(kPairsAtOnce / centres.count, kGrain);
+  for (int64_t first = 0; first < points.count; first += step) {
     monitor.check();
     at::parallel_for(
-        first, std::min(first + kSection, points.count), kGrain,
+        first, std::min(first + step, points.count), kGrain,
         [&](int64_t begin, int64_t end) { Lowering(points, centres).run(begin, end); });
   }
+  for (const int64_t row : rows) points.minimum[row] = -1;
 }
 
 /// The rows that are farthest, in which a round's centres are found.
@@ -212,18 +202,17 @@ class Pool {
     candidates_.resize(points.kernels.queries);
   }
 
-  /// The next centre, which the others see. Its row is -1 where it may lie outside of the pool.
-  Far next() {
+  /// The next centre, which the others see; -1 where it may lie outside of the pool.
+  int64_t next() {
     const auto top = std::max_element(minimum_.begin(), minimum_.end());
-    const int64_t place = top - minimum_.begin();
-    const Far far{*top, rows_[place]};
-    if (far.square < 0 || !far.is_before(outside_)) return {far.square, -1};
+    const Far far{*top, rows_[top - minimum_.begin()]};
+    if (far.square < 0 || !far.is_before(outside_)) return -1;
     *top = -1;
     if (points_.has_bounds)
       lower(far);
     else
       for (size_t i = 0; i < rows_.size(); ++i) lower(i, far.row);
-    return far;
+    return far.row;
   }
 
  private:
@@ -278,33 +267,22 @@ class Pool {
 
 at::Tensor lazy_greedy_k_center(const at::Tensor& rows, int64_t count, const CoresetSeed& seed,
                                 const Monitor& monitor, const kernels::Kernels& kernels) {
+  count = std::min(count, rows.size(0));
+  if (count <= 0) return at::empty({0}, at::kLong);
   Points points(rows, seed, monitor, kernels);
-  count = std::min(count, points.count);
   std::vector<int64_t> chosen;
-  const auto add = [&](int64_t row) {
+  const auto choose = [&](int64_t row) {
     monitor.check();
     chosen.push_back(row);
     monitor.report(static_cast<double>(chosen.size()) / static_cast<double>(count));
+    return static_cast<int64_t>(chosen.size()) == count;
   };
-  const auto lower_by = [&](size_t first, float square_apart) {
-    const std::span<const int64_t> centres = std::span(chosen).subspan(first);
-    lower(points, Centres(points, centres, square_apart), monitor);
-    for (const int64_t centre : centres) points.minimum[centre] = -1;
-  };
-  if (seed.first_row >= 0 && count > 0) {
-    add(seed.first_row);
-    lower_by(0, 0);
-  }
-  while (static_cast<int64_t>(chosen.size()) < count) {
-    const size_t first = chosen.size();
+  bool is_done = seed.first_row >= 0 && choose(seed.first_row);
+  for (size_t seen = 0; !is_done;) {
+    lower(points, std::span(chosen).subspan(seen), monitor);
+    seen = chosen.size();
     Pool pool(points);
-    float square_apart = kInfinity;
-    for (Far far = pool.next(); far.row >= 0; far = pool.next()) {
-      add(far.row);
-      square_apart = far.square;
-      if (static_cast<int64_t>(chosen.size()) == count) break;
-    }
-    if (static_cast<int64_t>(chosen.size()) < count) lower_by(first, square_apart);
+    for (int64_t row = pool.next(); row >= 0 && !is_done; row = pool.next()) is_done = choose(row);
   }
   return at::tensor(chosen, at::kLong);
 }
