@@ -23,7 +23,7 @@ constexpr GEnumValue kPresets[] = {{0, "The paper's choices", "paper"},
                                    {2, "anomalib's", "anomalib"},
                                    {3, "The article's", "article"},
                                    {0, nullptr, nullptr}};
-constexpr GEnumValue kPrecisions[] = {{0, "The bank's, else fp32", "auto"},
+constexpr GEnumValue kPrecisions[] = {{0, "The fastest of the device", "auto"},
                                       {1, "32-bit floats", "fp32"},
                                       {2, "bfloat16", "bf16"},
                                       {3, "16-bit floats", "fp16"},

@@ -2,6 +2,9 @@
 #include "patch_embedding.hpp"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
 
 namespace patchcore {
 namespace {
@@ -18,13 +21,39 @@ at::Tensor average(const at::Tensor& map, int size) {
                         /*ceil_mode=*/false, /*count_include_pad=*/true);
 }
 
+/// Adaptive averages along the middle dimension, N x L x P -> N x width x P: of each of the N * P
+/// lines of L values what torch's AdaptiveAvgPool1d makes of it.
+at::Tensor adaptively_averaged(const at::Tensor& values, int64_t width) {
+  const int64_t length = values.size(1), places = values.size(2);
+  if (!values.is_cpu()) return at::adaptive_avg_pool2d(values, {width, places});
+  // All places of a line together: ATen's operator goes value by value, and takes ten times as
+  // long.
+  const at::Tensor all = values.contiguous();
+  at::Tensor means = at::empty({values.size(0), width, places}, at::kFloat);
+  const float* const in = all.const_data_ptr<float>();
+  float* const out = means.data_ptr<float>();
+  at::parallel_for(0, values.size(0) * width, /*grain_size=*/64, [&](int64_t from, int64_t to) {
+    for (int64_t i = from; i < to; ++i) {
+      const int64_t image = i / width, k = i % width;
+      const int64_t first = k * length / width, last = ((k + 1) * length + width - 1) / width;
+      const float* line = in + (image * length + first) * places;
+      float* const mean = out + i * places;
+      std::copy_n(line, places, mean);
+      for (int64_t j = first + 1; j < last; ++j) {
+        line += places;
+        for (int64_t p = 0; p < places; ++p) mean[p] += line[p];
+      }
+      for (int64_t p = 0; p < places; ++p) mean[p] /= static_cast<float>(last - first);
+    }
+  });
+  return means;
+}
+
 /// N x C x H x W -> N x width x H x W: each patch's C * size * size values adaptively averaged.
 at::Tensor pool_neighbourhood(const at::Tensor& map, int size, int width) {
   const at::Tensor columns =
       at::im2col(map, {size, size}, {1, 1}, {(size - 1) / 2, (size - 1) / 2}, {1, 1});
-  return at::adaptive_avg_pool1d(columns.transpose(1, 2).contiguous(), width)
-      .transpose(1, 2)
-      .reshape({map.size(0), width, map.size(2), map.size(3)});
+  return adaptively_averaged(columns, width).unflatten(2, {map.size(2), map.size(3)});
 }
 
 /// 1024 out of layers of 512 and 1024 channels and patches of 3 x 3, as wide_resnet50_2 has them:
@@ -79,9 +108,8 @@ at::Tensor PatchEmbedding::adaptively_pooled(const std::vector<at::Tensor>& feat
   for (auto& layer : layers) layer = resample(layer, grid, settings_.merge);
   const at::Tensor joined = at::cat(layers, 1);
   if (closed) return joined;
-  const at::Tensor pooled = at::adaptive_avg_pool1d(joined.flatten(2).transpose(1, 2).contiguous(),
-                                                    settings_.embedding_width);
-  return pooled.transpose(1, 2).unflatten(2, {grid[0], grid[1]});
+  return adaptively_averaged(joined.flatten(2), settings_.embedding_width)
+      .unflatten(2, {grid[0], grid[1]});
 }
 
 }  // namespace patchcore

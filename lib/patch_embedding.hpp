@@ -29,8 +29,9 @@ class PatchEmbedding {
  public:
   explicit PatchEmbedding(const Settings& settings) : settings_(settings) {}
 
-  /// `features`: N x C x H x W a layer, finest first.
-  Embedding operator()(const std::vector<at::Tensor>& features) const;
+  /// `maps`: N x C x H x W a layer, finest first, of any floating type and memory format; averaged
+  /// and joined as float, soonest where they are channels last, as the rows are.
+  Embedding operator()(const std::vector<at::Tensor>& maps) const;
 
  private:
   at::Tensor averaged(const std::vector<at::Tensor>& features) const;

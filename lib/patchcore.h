@@ -69,7 +69,7 @@ typedef struct {
    */
   const gchar* weights;
   const gchar* device;    /* "auto", "cpu", "cuda:N"; NULL: auto */
-  const gchar* precision; /* "auto", "fp32", "bf16", "fp16"; NULL: auto */
+  const gchar* precision; /* "auto": the device's fastest, "fp32", "bf16", "fp16"; NULL: auto */
   /* NULL-terminated, some of the network's, each once, finest first. NULL: its usual ones */
   const gchar* const* layers;
 } PatchcoreBackboneOptions;
@@ -79,8 +79,8 @@ PATCHCORE_API PatchcoreBackbone* patchcore_backbone_get(const PatchcoreBackboneO
                                                         GError** error);
 
 /* The network that `bank` was fitted with. `weights` (may be NULL) overrides where the bank says
- * that they are; device and precision are as in PatchcoreBackboneOptions, precision auto being the
- * bank's own. */
+ * that they are; device and precision are as in PatchcoreBackboneOptions, whatever the bank
+ * was fitted on. */
 PATCHCORE_API PatchcoreBackbone* patchcore_backbone_get_for_bank(PatchcoreBank* bank,
                                                                  const gchar* weights,
                                                                  const gchar* device,
