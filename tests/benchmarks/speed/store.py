@@ -7,6 +7,8 @@ import sys
 
 from .places import HERE
 
+LONGEST = 150  # of what is said of a recipe, characters
+
 
 def made(kind, suffix, recipe, make):
     """The file of this recipe; make(path) writes it where it isn't there yet. A file among the
@@ -15,7 +17,8 @@ def made(kind, suffix, recipe, make):
     name = f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:12]}{suffix}"
     path = HERE / "inputs" / name
     if not path.exists():
-        print(f"making {kind}: {text}", file=sys.stderr)
+        shown = text if len(text) < LONGEST else text[:LONGEST] + " ..."
+        print(f"  making {kind} of {shown}", file=sys.stderr)
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name("draft-" + path.name)
         make(draft)
