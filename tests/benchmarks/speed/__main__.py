@@ -14,6 +14,10 @@ from .process import THREADS, Failed
 from .workloads.catalogue import WORKLOADS
 
 
+def numbers(text):
+    return tuple(int(part) for part in text.split(","))
+
+
 def parse():
     listed = "\n".join(f"  {name:8} {what}" for name, (_, what) in WORKLOADS.items())
     parser = argparse.ArgumentParser(
@@ -26,6 +30,7 @@ def parse():
     parser.add_argument("--quick", action="store_true", help="small banks, few rounds: minutes")
     parser.add_argument("--rounds", type=int, help="turns of each contestant [9]")
     parser.add_argument("--coreset-rounds", type=int, help="the same of W4 and W6's coreset [9]")
+    parser.add_argument("--batches", type=numbers, help="pictures at a time on the CPU [1,8]")
     parser.add_argument("--frames", type=int, help="frames of the workload memory [10000]")
     parser.add_argument("--note", default="", help="a remark that goes into the JSON")
     parser.add_argument(
@@ -39,7 +44,7 @@ def parse():
 
 def options_of(given):
     options = Options.quick() if given.quick else Options()
-    for name in ("rounds", "coreset_rounds", "frames"):
+    for name in ("rounds", "coreset_rounds", "batches", "frames"):
         if getattr(given, name) is not None:
             setattr(options, name, getattr(given, name))
     return options
@@ -74,10 +79,10 @@ def main():
         "workloads": {},
     }
     os.sched_setaffinity(0, cores[:THREADS])  # the contestants inherit it
+    results = HERE / "results.json"
     for name in given.workloads or WORKLOADS:
         run["workloads"][name] = measure(name, options)
-    results = HERE / "results.json"
-    results.write_text(json.dumps(run, indent=1) + "\n")
+        results.write_text(json.dumps(run, indent=1) + "\n")  # kept if the next is interrupted
     print(f"\n{results} has all figures.")
     if given.docs:
         from . import page

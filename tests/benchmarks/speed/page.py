@@ -17,7 +17,8 @@ Written by `tests/benchmarks/run --docs`; [speed.json](speed.json) has all runs.
 ![ms a picture](speed.svg)
 
 - A time is the median of the rounds; in each every contestant has a turn, in a process of its own
-  that sleeps while the others work: same two threads on the same two cores, same weights, same
+  that waits while the others work (OpenMP's threads spin for some milliseconds before they sleep, so
+  a tenth of a second lies between turns; ONNX Runtime stops spinning after each run): same two threads on the same two cores, same weights, same
   input, same bank. Times are of one picture unless it says otherwise. "Cores taken by others" says
   how quiet the machine was.
 - Scoring: from 224 x 224 pixels in memory to score and map: normalisation, network, 3 x 3 means,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Measures this library on request: a JSON object a line on standard input, each answered by one
-// on standard output, {"error": ...} where it failed. docs/benchmarks/speed.md has the figures,
-// tests/benchmarks/speed/serving.py the requests.
+// on standard output, {"error": ...} where it failed. tests/benchmarks/speed/serving.py describes
+// the requests that the peers answer too.
 //
 //     benchmark-worker THREADS
 
