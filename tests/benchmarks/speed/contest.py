@@ -19,7 +19,7 @@ class Contestant:
         self.process = Process(command, log, env)
         self.turns = []  # seconds a unit
         self.others = []  # processors that other programs took meanwhile
-        self.row = {}
+        self.row = {}  # what it told of itself
 
     def turn(self, do, count, units, **fields):
         time.sleep(REST)
@@ -27,6 +27,16 @@ class Contestant:
         took = self.process.ask(do, count=count, **fields)["seconds"]
         others = busy_seconds() - busy - (self.process.processor_seconds() - own)
         return took / units, max(0.0, others / took)
+
+
+def prepared(one, do, **fields):
+    """The contestant once it has done what must come first."""
+    try:
+        one.row = one.process.ask(do, **fields)
+    except Failed:
+        one.process.close()
+        raise
+    return one
 
 
 def measure(contestants, rounds, do, units_of, shortest=0.5, longest=48, step=1, **fields):

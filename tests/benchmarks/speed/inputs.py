@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from .network import write_random_weights
 from .places import PATCHCORE, ROOT, SCENE, SHARED, WORKER, log
-from .process import THREADS, Process
+from .process import THREADS, Failed, Process
 from .store import content, made
 
 SIDE = 224
@@ -132,12 +132,13 @@ def export(backbone, weights, bank_file, batch):
     def make(output):
         words = [backbone, weights, bank_file, batch, SIDE, output]
         with open(log("export"), "w", encoding="utf-8") as errors:
-            subprocess.run(
+            done = subprocess.run(
                 [sys.executable, "-m", "speed.peers.anomalib_model", *map(str, words)],
-                check=True,
                 stdout=errors,
                 stderr=errors,
             )
+        if done.returncode != 0:
+            raise Failed(f"anomalib can't be exported, see {errors.name}")
 
     return made("export", ".onnx", {"bank": bank_file, "weights": weights, "batch": batch}, make)
 

@@ -9,7 +9,7 @@ import tempfile
 from safetensors.torch import save_file
 
 from .. import inputs, reference
-from ..contest import Contestant, measure, started, summary, with_ratios
+from ..contest import Contestant, measure, prepared, started, summary, with_ratios
 from ..places import WORKER, log
 from ..process import THREADS
 from ..store import made
@@ -60,8 +60,7 @@ def makers(case, batch):
     def ours(precision):
         def make(name):
             one = Contestant(name, [WORKER, THREADS], log(name), ours=True)
-            one.process.ask("open", precision=precision, **common)
-            return one
+            return prepared(one, "open", precision=precision, **common)
 
         return make
 
@@ -71,9 +70,7 @@ def makers(case, batch):
             if with_export:
                 model = inputs.export(case.backbone, case.weights, case.bank, batch)
             one = Contestant(name, [sys.executable, "-m", f"speed.peers.{module}"], log(name))
-            opened = one.process.ask("open", batch=batch, model=model, **common)
-            one.row = {k: v for k, v in opened.items() if k == "precision"}
-            return one
+            return prepared(one, "open", batch=batch, model=model, **common)
 
         return make
 
@@ -121,7 +118,7 @@ def score(case, batches, options, shortest=0.5):
                     longest=longest, step=batch, first=first, batch=batch,
                 )  # fmt: skip
                 label = {"batch": batch, "group": group}
-                rows += with_ratios([summary(one) | label | one.row for one in contestants])
+                rows += with_ratios([one.row | summary(one) | label for one in contestants])
             for one in contestants:
                 found = errors(one, case, batch)
                 for row in rows:

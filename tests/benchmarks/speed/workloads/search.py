@@ -7,7 +7,7 @@ import tempfile
 from safetensors.torch import save_file
 
 from .. import inputs, reference
-from ..contest import Contestant, measure, started, summary, with_ratios
+from ..contest import Contestant, measure, prepared, started, summary, with_ratios
 from ..places import WORKER, log
 from ..process import THREADS
 from ..store import made
@@ -49,8 +49,7 @@ def search(bank, tensor, queries, options, peers=None, device="cpu"):
     def maker(command, ours=False):
         def make(name):
             one = Contestant(name, command, log(name), ours=ours)
-            one.process.ask("index", device=device, **given)
-            return one
+            return prepared(one, "index", device=device, **given)
 
         return make
 
