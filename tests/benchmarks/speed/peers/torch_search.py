@@ -13,6 +13,11 @@ from ..serving import Searcher, serve
 ROUNDING = 2.0**-8  # of a bf16 result, relative
 
 
+def least(values, k):
+    """The k least of each row; one is had sooner than topk() has it."""
+    return values.amin(1, keepdim=True) if k == 1 else values.topk(k, largest=False).values
+
+
 class TorchSearch(Searcher):
     bank = None
 
@@ -27,7 +32,7 @@ class Cdist(TorchSearch):
     """torch.cdist in fp32."""
 
     def find(self, queries, k):
-        return torch.cdist(queries, self.bank).topk(k, largest=False).values
+        return least(torch.cdist(queries, self.bank), k)
 
 
 class Product(TorchSearch):
@@ -46,8 +51,7 @@ class Product(TorchSearch):
 
     def find(self, queries, k):
         norms = (queries - self.centre).square().sum(1, keepdim=True)
-        least = self.order(queries).topk(k, largest=False).values
-        return (2 * least + norms).clamp_min_(0).sqrt_()
+        return (2 * least(self.order(queries), k) + norms).clamp_min_(0).sqrt_()
 
 
 class Checked(Product):
@@ -73,8 +77,8 @@ class Checked(Product):
         bound = order.amin(1) + 2 * slack
         near = (order <= bound[:, None]).nonzero()
         exact = (queries[near[:, 0]] - self.bank[near[:, 1]]).square_().sum(1)
-        least = torch.full((len(queries),), torch.inf, device=queries.device)
-        return least.scatter_reduce_(0, near[:, 0], exact, "amin").sqrt_()[:, None]
+        found = torch.full((len(queries),), torch.inf, device=queries.device)
+        return found.scatter_reduce_(0, near[:, 0], exact, "amin").sqrt_()[:, None]
 
 
 if __name__ == "__main__":
