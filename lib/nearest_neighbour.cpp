@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "blocks.hpp"
+#include "cuda/module.hpp"
 
 namespace patchcore {
 namespace {
@@ -83,10 +84,13 @@ NearestNeighbour::NearestNeighbour(at::Tensor bank, const Monitor& monitor)
     half_norms_.slice(0, first, last).copy_(centred.square().sum(1).mul_(0.5));
     first = last;
   }
+  if (const auto* kernels = bank_.is_cuda() ? cuda::kernels() : nullptr)
+    cuda_ = std::make_shared<const cuda::Search>(bank_, *kernels, monitor);
 }
 
 Neighbours NearestNeighbour::search(const at::Tensor& queries, int64_t k,
                                     const Monitor& monitor) const {
+  if (cuda_ && k == 1) return cuda_->search(queries, monitor);
   const int64_t gathered = std::min(k + kSpare, size()) * bank_.size(1);
   const int64_t block =
       std::max<int64_t>(16, std::min(kBlockValues / size(), kGatheredValues / gathered));

@@ -3,6 +3,9 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <memory>
+
+#include "cuda/search.hpp"
 #include "monitor.hpp"
 
 namespace patchcore {
@@ -41,6 +44,7 @@ class NearestNeighbour {
   Neighbours select(const at::Tensor& queries, const at::Tensor& order, int64_t k) const;
 
   at::Tensor bank_;
+  std::shared_ptr<const cuda::Search> cuda_;  ///< for k = 1, where there are kernels for the device
   at::Tensor centre_;      ///< D: the bank's mean, taken off to keep products small
   at::Tensor centred_t_;   ///< D x K
   at::Tensor half_norms_;  ///< K: |m - centre|^2 / 2

@@ -3,6 +3,9 @@
 
 #include <ATen/ATen.h>
 
+#include "cuda/features.hpp"
+#include "cuda/module.hpp"
+
 namespace patchcore {
 namespace {
 
@@ -43,11 +46,9 @@ std::vector<at::Tensor> closed_form(const std::vector<at::Tensor>& features) {
 
 }  // namespace
 
-at::Tensor Embedding::image(int64_t index) const {
-  return rows.slice(0, index * patches(), (index + 1) * patches());
-}
-
 Embedding PatchEmbedding::operator()(const std::vector<at::Tensor>& features) const {
+  if (const auto* kernels = features.front().is_cuda() ? cuda::kernels() : nullptr)
+    if (auto embedding = cuda::embed(features, settings_, *kernels)) return *embedding;
   const at::Tensor joined = settings_.neighbourhood == Neighbourhood::AveragePool
                                 ? averaged(features)
                                 : adaptively_pooled(features);

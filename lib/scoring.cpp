@@ -105,13 +105,17 @@ ImageScore score_image(const Settings& settings, const Neighbours& nearest,
 }
 
 at::Tensor anomaly_map(const Settings& settings, const at::Tensor& patches, Size input) {
-  const at::Tensor grid = patches.unsqueeze(0).unsqueeze(0);
+  return anomaly_maps(settings, patches.unsqueeze(0), input)[0];
+}
+
+at::Tensor anomaly_maps(const Settings& settings, const at::Tensor& patches, Size input) {
+  const at::Tensor grid = patches.unsqueeze(1);
   const std::array<int64_t, 2> size{input.height, input.width};
   const at::Tensor map = settings.map_upsampling == Interpolation::Bilinear
                              ? at::upsample_bilinear2d(grid, size, /*align_corners=*/false)
                              : at::upsample_nearest2d(grid, size);
-  if (settings.map_sigma <= 0) return map[0][0];
-  return blurred(map, settings.map_sigma, settings.map_border)[0][0];
+  if (settings.map_sigma <= 0) return map.select(1, 0);
+  return blurred(map, settings.map_sigma, settings.map_border).select(1, 0);
 }
 
 }  // namespace patchcore

@@ -44,4 +44,7 @@ ImageScore score_image(const Settings& settings, const Neighbours& nearest,
 /// patches: h x w float, in the settings' distance. Returns input.height x input.width float.
 at::Tensor anomaly_map(const Settings& settings, const at::Tensor& patches, Size input);
 
+/// The same of several images: N x h x w to N x input.height x input.width.
+at::Tensor anomaly_maps(const Settings& settings, const at::Tensor& patches, Size input);
+
 }  // namespace patchcore
