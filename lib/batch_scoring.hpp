@@ -10,6 +10,12 @@
 
 namespace patchcore {
 
+/// An image's score and the patch that decided it.
+struct ImageScore {
+  double score = 0;
+  int64_t patch = 0;  ///< arg max of the patch values, the first of equals
+};
+
 /// Images of one size, scored together.
 struct BatchScores {
   std::vector<ImageScore> images;
@@ -17,8 +23,9 @@ struct BatchScores {
   std::vector<double> map_peaks;
 };
 
-/// What score_image() and anomaly_map() find for each image, with two waits for the device in all.
-/// nearest, values: of all images' patches, one image after the other; rows: (N * h * w) x D.
+/// Scores and maps of some images, with one wait for the device.
+/// nearest, values: what patch_values() took and gave, of all patches of the embedding;
+/// own_neighbours: K x b, see NearestNeighbour::own_neighbours.
 BatchScores score_batch(const Settings& settings, const Neighbours& nearest,
                         const at::Tensor& values, const Embedding& embedding, Size input,
                         const NearestNeighbour& search, const at::Tensor& own_neighbours);

@@ -92,7 +92,7 @@ at::Tensor input_of(const Backbone& backbone, Size input, std::span<const Job> j
 size_t together(std::span<const Job> jobs) {
   const Request& first = jobs.front().request;
   if (!first.detector) return 1;
-  const auto other = std::find_if(jobs.begin(), jobs.end(), [&](const Job& job) {
+  const auto other = std::find_if(jobs.begin() + 1, jobs.end(), [&](const Job& job) {
     return job.request.detector != first.detector || job.request.keep_above != first.keep_above;
   });
   return static_cast<size_t>(other - jobs.begin());

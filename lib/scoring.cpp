@@ -9,11 +9,6 @@
 namespace patchcore {
 namespace {
 
-/// Distances in fp64 from one patch (D) to some rows (b x D), on the CPU.
-at::Tensor distances_to(const at::Tensor& patch, const at::Tensor& members) {
-  return (members.to(at::kDouble) - patch.to(at::kDouble)).square_().sum(1).sqrt_().cpu();
-}
-
 double one_minus_share(double distance, const at::Tensor& distances) {
   return -std::expm1(distance - at::logsumexp(distances, {0}).item<double>());
 }
@@ -73,35 +68,6 @@ at::Tensor patch_values(const Settings& settings, const Neighbours& nearest) {
   const at::Tensor& d = nearest.distances;
   const at::Tensor values = settings.distance == Distance::SquaredL2 ? d.square() : d;
   return values.size(1) == 1 ? values.select(1, 0) : values.mean(1);
-}
-
-ImageScore score_image(const Settings& settings, const Neighbours& nearest,
-                       const at::Tensor& values, const at::Tensor& rows, double map_peak,
-                       const NearestNeighbour& search, const at::Tensor& own_neighbours) {
-  const int64_t patch = values.argmax().item<int64_t>();
-  const double value = values[patch].item<double>();
-  switch (settings.image_scoring) {
-    case ImageScoring::Reweighted: {
-      const int64_t closest = nearest.rows[patch][0].item<int64_t>();
-      const at::Tensor members = search.bank().index_select(0, own_neighbours[closest]);
-      const at::Tensor distances = distances_to(rows[patch], members);
-      const bool plain = settings.distance == Distance::L2 && nearest.distances.size(1) == 1;
-      return {plain ? reweighted_score(distances) : reweighting(distances) * value, patch};
-    }
-    case ImageScoring::Article: {
-      const int64_t k = std::min<int64_t>(settings.neighbours, search.size());
-      const at::Tensor own = search.search(rows[patch].unsqueeze(0), k).rows[0];
-      const at::Tensor members = search.bank().index_select(0, own);
-      return {article_score(distances_to(rows[patch], members)), patch};
-    }
-    case ImageScoring::TopMean: {
-      const int64_t count = std::min<int64_t>(settings.top_patches, values.size(0));
-      return {std::get<0>(values.topk(count)).mean(at::kDouble).item<double>(), patch};
-    }
-    case ImageScoring::MapMaximum: return {map_peak, patch};
-    case ImageScoring::Maximum: break;
-  }
-  return {value, patch};
 }
 
 at::Tensor anomaly_map(const Settings& settings, const at::Tensor& patches, Size input) {

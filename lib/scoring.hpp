@@ -9,12 +9,6 @@
 
 namespace patchcore {
 
-/// An image's score and the patch that decided it.
-struct ImageScore {
-  double score = 0;
-  int64_t patch = 0;  ///< arg max of the patch values, the first of equals
-};
-
 /// Eq. 7: (1 - exp(d*) / sum exp(d)) * d*, with d* the distance to m* and d those to the members of
 /// N_b(m*), d* among them. Computed as -expm1(d* - logsumexp(d)) * d*, since exp(100) is too much
 /// for a float. distances: b values, d* first; b = 1 gives d*.
@@ -32,13 +26,6 @@ at::Tensor patch_values(const Settings& settings, const Neighbours& nearest);
 
 /// Nearest rows that a patch's value is made of, in a bank of so many rows.
 int64_t patch_values_need(const Settings& settings, int64_t bank_rows);
-
-/// The score of one image.
-/// nearest, values: what patch_values() took and gave; rows: the patches, P x D; map_peak: the
-/// largest value of the image's map; own_neighbours: K x b, see NearestNeighbour::own_neighbours.
-ImageScore score_image(const Settings& settings, const Neighbours& nearest,
-                       const at::Tensor& values, const at::Tensor& rows, double map_peak,
-                       const NearestNeighbour& search, const at::Tensor& own_neighbours);
 
 /// The anomaly map of one image: patch values brought to the input's size and blurred.
 /// patches: h x w float, in the settings' distance. Returns input.height x input.width float.

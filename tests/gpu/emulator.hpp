@@ -11,6 +11,8 @@
 #include <cstring>
 #include <functional>
 
+#include "cuda/kernels.hpp"
+
 #define __global__
 #define __device__
 #define PATCHCORE_BOUNDS(threads, blocks)

@@ -5,8 +5,8 @@
 #include <numbers>
 #include <span>
 
+#include "batch_scoring.hpp"
 #include "map_fixture.hpp"
-#include "scoring.hpp"
 #include "support.hpp"
 
 using namespace patchcore;
@@ -24,13 +24,14 @@ Settings settings_of(ImageScoring scoring, int neighbours = 2) {
   return s;
 }
 
-/// The map is the patches' values here.
+/// Of patches in a line, which are the map's pixels too.
 ImageScore score(const Settings& settings, const NearestNeighbour& search, const at::Tensor& rows,
                  int64_t b) {
   const auto nearest = search.search(rows, patch_values_need(settings, search.size()));
-  const at::Tensor values = patch_values(settings, nearest);
-  return score_image(settings, nearest, values, rows, values.max().item<double>(), search,
-                     search.own_neighbours(b));
+  const Embedding line{rows, 1, 1, rows.size(0)};
+  return score_batch(settings, nearest, patch_values(settings, nearest), line,
+                     {static_cast<int>(rows.size(0)), 1}, search, search.own_neighbours(b))
+      .images.front();
 }
 
 /// The score of patches on a line against the bank 0, 10, 11; each row's two neighbours known.
@@ -218,11 +219,12 @@ END_TEST
 START_TEST(the_maps_maximum_is_taken_from_the_map) {
   const NearestNeighbour search(at::zeros({1, 1}));
   const at::Tensor rows = at::tensor({1.0f, 4.0f}).unsqueeze(1);
-  const Settings s = settings_of(ImageScoring::MapMaximum);
-  const auto nearest = search.search(rows, 1);
-  const ImageScore image = score_image(s, nearest, patch_values(s, nearest), rows, /*map_peak=*/1.5,
-                                       search, search.own_neighbours(1));
-  ck_assert_double_eq(image.score, 1.5);
+  Settings s = settings_of(ImageScoring::MapMaximum);
+  s.map_sigma = 4;  // blurs 1 and 4 so that neither is left
+  const at::Tensor map = anomaly_map(s, at::tensor({1.0f, 4.0f}).unsqueeze(0), {2, 1});
+  const ImageScore image = score(s, search, rows, 1);
+  ck_assert_double_lt(image.score, 3.9);
+  ck_assert_double_eq(image.score, map.max().item<double>());
   ck_assert_int_eq(image.patch, 1);
 }
 END_TEST
