@@ -14,41 +14,33 @@ at::Tensor distances_to(const at::Tensor& patches, const at::Tensor& bank, const
   return (members.to(at::kDouble) - patches.to(at::kDouble).unsqueeze(1)).square_().sum(2).sqrt_();
 }
 
-/// What the score is made of besides the worst patch's value: N x b double, b = 0 where nothing is.
-at::Tensor ingredients(const Settings& settings, const Neighbours& nearest,
-                       const at::Tensor& values, const at::Tensor& rows, const at::Tensor& worst,
-                       const NearestNeighbour& search, const at::Tensor& own_neighbours) {
-  const auto patches = [&] { return rows.index_select(0, worst); };
+/// The images' scores, N double. values: N x P; worst_values, map_peaks: N; worst: of all rows.
+at::Tensor scores_of(const Settings& settings, const Neighbours& nearest, const at::Tensor& values,
+                     const at::Tensor& worst_values, const at::Tensor& map_peaks,
+                     const at::Tensor& rows, const at::Tensor& worst,
+                     const NearestNeighbour& search, const at::Tensor& own_neighbours) {
+  const auto distances = [&](const at::Tensor& members) {
+    return distances_to(rows.index_select(0, worst), search.bank(), members);
+  };
   switch (settings.image_scoring) {
     case ImageScoring::Reweighted: {
       const at::Tensor closest = nearest.rows.select(1, 0).index_select(0, worst);
-      return distances_to(patches(), search.bank(), own_neighbours.index_select(0, closest));
+      const at::Tensor d = distances(own_neighbours.index_select(0, closest));
+      const bool plain = settings.distance == Distance::L2 && nearest.distances.size(1) == 1;
+      return plain ? reweighted_score(d) : reweighting(d) * worst_values;
     }
     case ImageScoring::Article: {
       const int64_t k = std::min<int64_t>(settings.neighbours, search.size());
-      return distances_to(patches(), search.bank(), search.search(patches(), k).rows);
+      return article_score(distances(search.search(rows.index_select(0, worst), k).rows));
     }
     case ImageScoring::TopMean: {
       const int64_t count = std::min<int64_t>(settings.top_patches, values.size(1));
-      return std::get<0>(values.topk(count, 1)).mean(at::IntArrayRef{1}, true, at::kDouble);
+      return std::get<0>(values.topk(count, 1)).mean(at::IntArrayRef{1}, false, at::kDouble);
     }
-    case ImageScoring::MapMaximum:
+    case ImageScoring::MapMaximum: return map_peaks;
     case ImageScoring::Maximum: break;
   }
-  return at::empty({values.size(0), 0}, values.options().dtype(at::kDouble));
-}
-
-double score_of(const Settings& settings, double value, double map_peak,
-                const at::Tensor& ingredients, bool plain) {
-  switch (settings.image_scoring) {
-    case ImageScoring::Reweighted:
-      return plain ? reweighted_score(ingredients) : reweighting(ingredients) * value;
-    case ImageScoring::Article: return article_score(ingredients);
-    case ImageScoring::TopMean: return ingredients[0].item<double>();
-    case ImageScoring::MapMaximum: return map_peak;
-    case ImageScoring::Maximum: break;
-  }
-  return value;
+  return worst_values;
 }
 
 /// On their way to the CPU; there when a later copy that is waited for is.
@@ -73,20 +65,17 @@ BatchScores score_batch(const Settings& settings, const Neighbours& nearest,
 
   const at::Tensor worst = of_images.argmax(1);
   const at::Tensor firsts = at::arange(images, worst.options()).mul_(patches);
-  const at::Tensor found = at::cat({worst.unsqueeze(1).to(at::kDouble),
-                                    of_images.gather(1, worst.unsqueeze(1)).to(at::kDouble),
-                                    maps.flatten(1).amax(1, true).to(at::kDouble),
-                                    ingredients(settings, nearest, of_images, embedding.rows,
-                                                firsts + worst, search, own_neighbours)},
-                                   1)
-                               .cpu();
-  const bool plain = settings.distance == Distance::L2 && nearest.distances.size(1) == 1;
+  const at::Tensor worst_values = of_images.gather(1, worst.unsqueeze(1)).squeeze(1);
+  const at::Tensor peaks = maps.flatten(1).amax(1).to(at::kDouble);
+  const at::Tensor found =
+      at::stack({scores_of(settings, nearest, of_images, worst_values.to(at::kDouble), peaks,
+                           embedding.rows, firsts + worst, search, own_neighbours),
+                 worst.to(at::kDouble), peaks})
+          .cpu();
+  const auto of = found.accessor<double, 2>();
   for (int64_t i = 0; i < images; ++i) {
-    const at::Tensor image = found[i];
-    const double* of_image = image.data_ptr<double>();
-    scores.map_peaks.push_back(of_image[2]);
-    scores.images.push_back({score_of(settings, of_image[1], of_image[2], image.slice(0, 3), plain),
-                             static_cast<int64_t>(of_image[0])});
+    scores.images.push_back({of[0][i], static_cast<int64_t>(of[1][i])});
+    scores.map_peaks.push_back(of[2][i]);
   }
   return scores;
 }

@@ -19,7 +19,7 @@ struct ImageScore {
 /// Images of one size, scored together.
 struct BatchScores {
   std::vector<ImageScore> images;
-  at::Tensor maps;  ///< N x H x W float on the CPU; from a GPU in memory that it copies to itself
+  at::Tensor maps;  ///< N x H x W float on the CPU; from a GPU, in memory that it copies to
   std::vector<double> map_peaks;
 };
 

@@ -37,25 +37,33 @@ std::vector<Job> number(std::span<Request> requests) {
   return jobs;
 }
 
-/// Each frame, and behind it the copies that its fit learns too.
+/// A frame, and behind it the copies that its fit learns too.
+template <typename Value>
+void gather(Size input, const Job& job, size_t values, Value* out) {
+  const Request& r = job.request;
+  auto* const frame = out;
+  if constexpr (std::is_same_v<Value, float>)
+    r.rgb ? std::copy_n(r.rgb, values, out) : std::copy_n(r.rgb_floats, values, out);
+  else
+    std::copy_n(r.rgb, values, out);
+  if (!r.fit) return;
+  for (const Augmentation kind : r.fit->settings().augmentation)
+    augment(kind, frame, input, r.fit->seed(), job.frame, out += values);
+}
+
+/// By many threads: one would take as long for a large batch as a GPU for all the rest.
 template <typename Value>
 void gather(Size input, std::span<const Job> jobs, at::Tensor& rgb) {
   const size_t values = rgb.numel() / static_cast<size_t>(rgb.size(0));
+  std::vector<Value*> places;
   auto* out = rgb.data_ptr<Value>();
   for (const Job& job : jobs) {
-    const Request& r = job.request;
-    auto* const frame = out;
-    if constexpr (std::is_same_v<Value, float>)
-      r.rgb ? std::copy_n(r.rgb, values, out) : std::copy_n(r.rgb_floats, values, out);
-    else
-      std::copy_n(r.rgb, values, out);
-    out += values;
-    if (!r.fit) continue;
-    for (const Augmentation kind : r.fit->settings().augmentation) {
-      augment(kind, frame, input, r.fit->seed(), job.frame, out);
-      out += values;
-    }
+    places.push_back(out);
+    out += values * static_cast<size_t>(job.views());
   }
+  const auto one = [&](size_t i) { gather(input, jobs[i], values, places[i]); };
+  if (occupies_threads(jobs.size())) return for_each(jobs.size(), one);
+  for (size_t i = 0; i < jobs.size(); ++i) one(i);
 }
 
 /// pinned: in memory that a GPU copies from by itself.

@@ -9,8 +9,8 @@
 namespace patchcore {
 namespace {
 
-double one_minus_share(double distance, const at::Tensor& distances) {
-  return -std::expm1(distance - at::logsumexp(distances, {0}).item<double>());
+at::Tensor one_minus_share(const at::Tensor& distance, const at::Tensor& distances) {
+  return (distance - at::logsumexp(distances, {-1})).expm1_().neg_();
 }
 
 /// Where position `i` of a line of `length` that is continued by reflection lies.
@@ -45,19 +45,19 @@ at::Tensor blurred(const at::Tensor& map, double sigma, Border border) {
 
 }  // namespace
 
-double reweighting(const at::Tensor& distances) {
-  const at::Tensor d = distances.to(at::kDouble).cpu();
-  return d.size(0) == 1 ? 1 : one_minus_share(d[0].item<double>(), d);
+at::Tensor reweighting(const at::Tensor& distances) {
+  const at::Tensor nearest = distances.select(-1, 0);
+  return distances.size(-1) == 1 ? at::ones_like(nearest) : one_minus_share(nearest, distances);
 }
 
-double reweighted_score(const at::Tensor& distances) {
-  return reweighting(distances) * distances[0].to(at::kDouble).item<double>();
+at::Tensor reweighted_score(const at::Tensor& distances) {
+  return reweighting(distances) * distances.select(-1, 0);
 }
 
-double article_score(const at::Tensor& distances) {
-  const at::Tensor d = distances.to(at::kDouble).cpu();
-  const double nearest = d.min().item<double>();
-  return d.size(0) == 1 ? nearest : one_minus_share(d.max().item<double>(), d) * nearest;
+at::Tensor article_score(const at::Tensor& distances) {
+  const at::Tensor nearest = distances.amin(-1);
+  return distances.size(-1) == 1 ? nearest
+                                 : one_minus_share(distances.amax(-1), distances) * nearest;
 }
 
 int64_t patch_values_need(const Settings& settings, int64_t bank_rows) {

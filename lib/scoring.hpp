@@ -11,14 +11,15 @@ namespace patchcore {
 
 /// Eq. 7: (1 - exp(d*) / sum exp(d)) * d*, with d* the distance to m* and d those to the members of
 /// N_b(m*), d* among them. Computed as -expm1(d* - logsumexp(d)) * d*, since exp(100) is too much
-/// for a float. distances: b values, d* first; b = 1 gives d*.
-double reweighted_score(const at::Tensor& distances);
+/// for a float. distances: ... x b double, d* first; b = 1 gives d*.
+at::Tensor reweighted_score(const at::Tensor& distances);
 
 /// What Eq. 7 multiplies the patch's value by; 1 with b = 1.
-double reweighting(const at::Tensor& distances);
+at::Tensor reweighting(const at::Tensor& distances);
 
 /// The article's: -expm1(max d - logsumexp(d)) * min d, over the worst patch's own k distances.
-double article_score(const at::Tensor& distances);
+/// distances: ... x k double.
+at::Tensor article_score(const at::Tensor& distances);
 
 /// Each patch's value in the settings' distance: the mean over its nearest rows.
 /// nearest: as many neighbours a patch as patch_values_need() says. Returns P floats.

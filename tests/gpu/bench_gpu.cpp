@@ -147,6 +147,12 @@ class Bench {
 int main() {
   const c10::InferenceMode no_gradients;
   try {
+    parse_device("cuda");
+  } catch (const std::exception& error) {
+    std::printf("skipped: %s\n", error.what());
+    return 77;
+  }
+  try {
     Bench().run();
   } catch (const std::exception& error) {
     std::fprintf(stderr, "bench-gpu: %s\n", error.what());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "emulator.hpp"
 
+#include <setjmp.h>
 #include <sys/mman.h>
 #include <ucontext.h>
 
@@ -61,7 +62,9 @@ struct Copy {
 };
 
 struct Fiber {
-  ucontext_t context;
+  ucontext_t entry;  ///< where it begins
+  jmp_buf place;     ///< where it waits: ucontext alone would ask the kernel at every switch
+  bool begun = false;
   Block* block;
   unsigned thread;
   const Barrier* waits_for = nullptr;
@@ -95,7 +98,13 @@ class Machine {
       barrier.arrived = 0;
       ++barrier.generation;
     }
-    swapcontext(&fiber.context, &scheduler_);
+    if (_setjmp(fiber.place) == 0) _longjmp(scheduler_, 1);
+  }
+
+  /// Numbers that are the same in every run.
+  uint64_t random() {
+    random_ = random_ * 6364136223846793005u + 1442695040888963407u;
+    return random_ >> 33;
   }
 
   Fiber& current() { return *current_; }
@@ -122,10 +131,10 @@ class Machine {
     Fiber& fiber = *fibers_.back();
     fiber.block = &block;
     fiber.thread = thread;
-    getcontext(&fiber.context);
-    fiber.context.uc_stack = {stacks_.get(fibers_.size() - 1), 0, kStack};
-    fiber.context.uc_link = &scheduler_;
-    makecontext(&fiber.context, &Machine::start, 0);
+    getcontext(&fiber.entry);
+    fiber.entry.uc_stack = {stacks_.get(fibers_.size() - 1), 0, kStack};
+    fiber.entry.uc_link = nullptr;
+    makecontext(&fiber.entry, &Machine::start, 0);
   }
 
   static void start();
@@ -135,10 +144,9 @@ class Machine {
     while (left > 0) {
       bool any = false;
       // A step without a common divisor visits each once.
-      round_ = round_ * 6364136223846793005u + 1442695040888963407u;
-      size_t step = (round_ >> 33) % fibers_.size() + 1;
+      size_t step = random() % fibers_.size() + 1;
       while (std::gcd(step, fibers_.size()) != 1) ++step;
-      size_t at = (round_ >> 17) % fibers_.size();
+      size_t at = random() % fibers_.size();
       for (size_t i = 0; i < fibers_.size(); ++i, at = (at + step) % fibers_.size()) {
         Fiber& fiber = *fibers_[at];
         if (!fiber.can_run()) continue;
@@ -156,17 +164,20 @@ class Machine {
     current_ = &fiber;
     threadIdx = {fiber.thread};
     blockIdx = {fiber.block->index};
-    swapcontext(&scheduler_, &fiber.context);
+    if (_setjmp(scheduler_) != 0) return;
+    if (fiber.begun) _longjmp(fiber.place, 1);
+    fiber.begun = true;
+    setcontext(&fiber.entry);
   }
 
   const std::function<void()>* kernel_ = nullptr;
-  ucontext_t scheduler_;
+  jmp_buf scheduler_;
   Fiber* current_ = nullptr;
   Barrier grid_;
   std::vector<std::unique_ptr<Block>> blocks_;
   std::vector<std::unique_ptr<Fiber>> fibers_;
   Stacks stacks_;
-  uint64_t round_ = 1;
+  uint64_t random_ = 1;
 };
 
 Machine& machine() {
@@ -177,11 +188,11 @@ Machine& machine() {
 void Machine::start() {
   (*machine().kernel_)();
   machine().current_->ended = true;
+  _longjmp(machine().scheduler_, 1);
 }
 
-void perform(const std::vector<Copy>& copies) {
-  for (const Copy& copy : copies)
-    copy.wanted ? std::memcpy(copy.to, copy.from, 16) : std::memset(copy.to, 0, 16);
+void perform(const Copy& copy) {
+  copy.wanted ? std::memcpy(copy.to, copy.from, 16) : std::memset(copy.to, 0, 16);
 }
 
 }  // namespace
@@ -208,7 +219,9 @@ const void* exchange(const void* value, size_t bytes) {
 void copy_async(void* to, const void* from, bool wanted) {
   const auto misplaced = reinterpret_cast<uintptr_t>(to) | reinterpret_cast<uintptr_t>(from);
   if (misplaced % 16 != 0) std::abort();
-  machine().current().copies.back().push_back({to, from, wanted});
+  const Copy copy{to, from, wanted};
+  if (machine().random() % 2 != 0) return perform(copy);
+  machine().current().copies.back().push_back(copy);
 }
 
 void commit_copies() { machine().current().copies.emplace_back(); }
@@ -216,7 +229,7 @@ void commit_copies() { machine().current().copies.emplace_back(); }
 void wait_for_older_copies() {
   auto& copies = machine().current().copies;
   while (copies.size() > 2) {
-    perform(copies.front());
+    for (const Copy& copy : copies.front()) perform(copy);
     copies.erase(copies.begin());
   }
 }

@@ -3,7 +3,7 @@
 // they wait for each other can be tested where there is no GPU. A kernel's threads are fibers. They
 // run in an order that changes from round to round, each until it waits, so that a barrier that is
 // missing shows; one that not all reach ends the program. Shared memory begins as garbage, and
-// asynchronous copies land when they are waited for, not before.
+// asynchronous copies land at once or when they are waited for.
 #pragma once
 
 #include <cmath>

@@ -16,7 +16,7 @@ namespace subject {
 inline c10::Device device = c10::DeviceType::CPU;
 inline const patchcore::cuda::Kernels* kernels = nullptr;
 
-inline bool is_gpu() { return device.is_cuda(); }
+inline bool is_gpu(int argc, char** argv) { return argc > 1 && std::string_view(argv[1]) == "gpu"; }
 
 /// Why there is nothing to test, or null.
 inline const char* find_gpu() {
@@ -32,7 +32,7 @@ inline const char* find_gpu() {
 }
 
 inline int run(int argc, char** argv, Suite* suite) {
-  if (argc > 1 && std::string_view(argv[1]) == "gpu") {
+  if (is_gpu(argc, argv)) {
     if (const char* why = find_gpu()) return skip_suite(why);
     ::setenv("CK_FORK", "no", 1);  // CUDA doesn't outlive a fork
   } else {

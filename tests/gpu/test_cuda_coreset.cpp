@@ -55,8 +55,8 @@ START_TEST(the_choice_is_that_of_every_distance) {
 END_TEST
 
 START_TEST(rows_of_every_shape_are_chosen_from) {
-  for (const int64_t width : {1, 3, 31, 32, 33, 100})
-    for (const int64_t rows : {1, 2, 33, 130})
+  for (const int64_t width : {1, 31, 32, 100})
+    for (const int64_t rows : {1, 33, 130})
       assert_same_choice(float_noise("rows", {rows, width}), rows, {{}, rows / 2}, "all rows");
 }
 END_TEST
@@ -87,7 +87,7 @@ START_TEST(work_goes_on_where_the_launch_before_ended) {
 END_TEST
 
 START_TEST(the_radius_is_that_of_the_cpu) {
-  const at::Tensor rows = clustered(subject::is_gpu() ? 20000 : 700, 60);
+  const at::Tensor rows = clustered(subject::device.is_cuda() ? 20000 : 700, 60);
   const int64_t count = rows.size(0) / 20;
   const at::Tensor ours = chosen_by(*subject::kernels, subject::device, rows, count, {{}, 0});
   const at::Tensor theirs = greedy_k_center(rows, count, {{}, 0});
@@ -99,8 +99,8 @@ END_TEST
 
 int main(int argc, char** argv) {
   Suite* suite = suite_create("cuda-coreset");
-  TCase* tests = tcase_create("cuda-coreset");
-  tcase_set_timeout(tests, 120);
+  TCase* tests = tcase_create("small");
+  tcase_set_timeout(tests, 240);
   tcase_add_test(tests, the_choice_is_that_of_every_distance);
   tcase_add_test(tests, rows_of_every_shape_are_chosen_from);
   tcase_add_test(tests, a_minimum_that_is_given_decides_the_first_row);

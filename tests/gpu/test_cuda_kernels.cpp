@@ -276,8 +276,8 @@ END_TEST
 
 int main(int argc, char** argv) {
   Suite* suite = suite_create("cuda-kernels");
-  TCase* tests = tcase_create("cuda-kernels");
-  tcase_set_timeout(tests, 120);
+  TCase* tests = tcase_create("small");
+  tcase_set_timeout(tests, 240);
   tcase_add_test(tests, frames_are_normalised_to_every_type);
   tcase_add_test(tests, normalised_frames_are_those_of_preprocess);
   tcase_add_test(tests, embedded_patches_are_those_of_the_cpu);

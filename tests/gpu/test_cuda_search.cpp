@@ -64,8 +64,8 @@ cuda::Kernels counting_kernels() {
 }  // namespace
 
 START_TEST(the_nearest_row_is_found_for_banks_of_every_shape) {
-  for (const int64_t width : {1, 3, 32, 33, 70, 200})
-    for (const int64_t rows : {1, 2, 31, 33, 129, 400})
+  for (const int64_t width : {1, 33, 70, 200})
+    for (const int64_t rows : {1, 31, 33, 400})
       assert_exact(float_noise("bank", {rows, width}), float_noise("queries", {7, width}), "noise");
 }
 END_TEST
@@ -158,9 +158,8 @@ START_TEST(no_queries_find_nothing) {
 }
 END_TEST
 
-// As a detector has it: whole products of a real size, on a GPU alone.
+// As a detector has it.
 START_TEST(a_large_bank_is_searched_exactly) {
-  if (!subject::is_gpu()) return;
   const at::Tensor bank = there(clustered("bank", 16384, 1536));
   const at::Tensor queries = there(clustered("queries", 3000, 1536));
   const Neighbours ours = cuda::Search(bank, *subject::kernels).search(queries);
@@ -175,8 +174,8 @@ END_TEST
 
 int main(int argc, char** argv) {
   Suite* suite = suite_create("cuda-search");
-  TCase* tests = tcase_create("cuda-search");
-  tcase_set_timeout(tests, 120);
+  TCase* tests = tcase_create("small");
+  tcase_set_timeout(tests, 240);
   tcase_add_test(tests, the_nearest_row_is_found_for_banks_of_every_shape);
   tcase_add_test(tests, the_nearest_row_is_found_for_any_number_of_queries);
   tcase_add_test(tests, of_equal_rows_the_lowest_is_the_nearest);
@@ -186,7 +185,11 @@ int main(int argc, char** argv) {
   tcase_add_test(tests, heads_do_for_most_queries_whose_rows_vary_in_few_directions);
   tcase_add_test(tests, a_query_finds_the_same_alone_and_in_company);
   tcase_add_test(tests, no_queries_find_nothing);
-  tcase_add_test(tests, a_large_bank_is_searched_exactly);
   suite_add_tcase(suite, tests);
+  if (subject::is_gpu(argc, argv)) {
+    TCase* large = tcase_create("large");
+    tcase_add_test(large, a_large_bank_is_searched_exactly);
+    suite_add_tcase(suite, large);
+  }
   return subject::run(argc, argv, suite);
 }
