@@ -86,6 +86,7 @@ class Machine {
     for (unsigned first = 0; first < blocks; first += at_once) {
       grid_ = {at_once * threads, 0, 0};
       begin(first, at_once, threads);
+      left_ = fibers_.size();
       finish();
     }
   }
@@ -140,24 +141,38 @@ class Machine {
   static void start();
 
   void finish() {
-    size_t left = fibers_.size();
-    while (left > 0) {
+    const size_t warps = fibers_.size() / kLanes;
+    while (left_ > 0) {
       bool any = false;
-      // A step without a common divisor visits each once.
-      size_t step = random() % fibers_.size() + 1;
-      while (std::gcd(step, fibers_.size()) != 1) ++step;
-      size_t at = random() % fibers_.size();
-      for (size_t i = 0; i < fibers_.size(); ++i, at = (at + step) % fibers_.size()) {
-        Fiber& fiber = *fibers_[at];
-        if (!fiber.can_run()) continue;
-        any = true;
-        resume(fiber);
-        if (fiber.ended) --left;
+      if (random() % 2 != 0) {
+        any = advance(0, fibers_.size());
+      } else {
+        // One warp as far as it gets, while all others stay behind.
+        const size_t first = random() % warps;
+        for (size_t i = 0; i < warps && !any; ++i)
+          while (advance((first + i) % warps * kLanes, kLanes)) any = true;
       }
       if (any) continue;
       std::fprintf(stderr, "emulator: threads wait at a barrier that others never reach\n");
       std::abort();
     }
+  }
+
+  /// Runs each of some fibers until it waits, in any order. Returns whether one could run.
+  bool advance(size_t first, size_t count) {
+    bool any = false;
+    // A step without a common divisor visits each once.
+    size_t step = random() % count + 1;
+    while (std::gcd(step, count) != 1) ++step;
+    size_t at = random() % count;
+    for (size_t i = 0; i < count; ++i, at = (at + step) % count) {
+      Fiber& fiber = *fibers_[first + at];
+      if (!fiber.can_run()) continue;
+      any = true;
+      resume(fiber);
+      if (fiber.ended) --left_;
+    }
+    return any;
   }
 
   void resume(Fiber& fiber) {
@@ -175,7 +190,8 @@ class Machine {
   Fiber* current_ = nullptr;
   Barrier grid_;
   std::vector<std::unique_ptr<Block>> blocks_;
-  std::vector<std::unique_ptr<Fiber>> fibers_;
+  std::vector<std::unique_ptr<Fiber>> fibers_;  ///< a warp's beside each other
+  size_t left_ = 0;                             ///< that haven't ended
   Stacks stacks_;
   uint64_t random_ = 1;
 };
