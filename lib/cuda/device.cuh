@@ -51,12 +51,13 @@ inline const char* text_of(cudaError_t error) {
 /// 0 blocks is no work.
 template <typename Arguments>
 const char* launch(void (*kernel)(Arguments), int64_t blocks, unsigned threads, Stream stream,
-                   const Arguments& arguments) {
+                   Arguments arguments) {
   if (blocks == 0) return nullptr;
   if (blocks > 0x7fffffff) return "too many rows at once";
-  kernel<<<static_cast<unsigned>(blocks), threads, 0, static_cast<cudaStream_t>(stream)> > >(
-      arguments);
-  return text_of(cudaGetLastError());
+  void* parameters[] = {&arguments};
+  return text_of(cudaLaunchKernel(reinterpret_cast<const void*>(kernel),
+                                  dim3(static_cast<unsigned>(blocks)), dim3(threads), parameters, 0,
+                                  static_cast<cudaStream_t>(stream)));
 }
 
 /// As many blocks as can run at once, `most` at most: they may wait for each other.

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -141,17 +142,14 @@ class Machine {
   static void start();
 
   void finish() {
-    const size_t warps = fibers_.size() / kLanes;
     while (left_ > 0) {
       bool any = false;
-      if (random() % 2 != 0) {
-        any = advance(0, fibers_.size());
-      } else {
-        // One warp as far as it gets, while all others stay behind.
-        const size_t first = random() % warps;
-        for (size_t i = 0; i < warps && !any; ++i)
-          while (advance((first + i) % warps * kLanes, kLanes)) any = true;
-      }
+      // One warp or one block as far as it gets, while all others stay behind; or all together.
+      const std::array<size_t, 3> sizes{kLanes, blockDim.x, fibers_.size()};
+      const size_t size = sizes[random() % sizes.size()], parts = fibers_.size() / size;
+      const size_t first = random() % parts;
+      for (size_t i = 0; i < parts && !any; ++i)
+        while (advance((first + i) % parts * size, size)) any = true;
       if (any) continue;
       std::fprintf(stderr, "emulator: threads wait at a barrier that others never reach\n");
       std::abort();

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // CUDA as far as the kernels of lib/cuda use it, on one thread of a CPU: what they compute and how
 // they wait for each other can be tested where there is no GPU. A kernel's threads are fibers. They
-// run in an order that changes all the time, each until it waits, now and then one warp far ahead of
-// all others, so that a barrier that is missing shows; one that not all reach ends the program.
-// Shared memory begins as garbage; asynchronous copies land at once or when they are waited for.
+// run in an order that changes all the time, each until it waits, now and then one warp or block
+// far ahead of all others, so that a barrier that is missing shows; one that not all reach ends the
+// program. Shared memory begins as garbage; asynchronous copies land at once or when they are
+// waited for.
 #pragma once
 
 #include <cmath>

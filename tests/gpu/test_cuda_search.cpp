@@ -83,6 +83,9 @@ START_TEST(of_equal_rows_the_lowest_is_the_nearest) {
   const Neighbours ours = found_by(*subject::kernels, there(bank), there(once));
   ck_assert(ours.rows.flatten().equal(at::arange(90, at::kLong)));
   ck_assert(ours.distances.eq(0).all().item<bool>());
+  // All corners of a cube are as far from its centre; heads, which are rounded, prefer some.
+  const at::Tensor corners = float_noise("corners", {150, 50}).sign();
+  assert_exact(corners, at::zeros({2, 50}), "corners");
   const at::Tensor same = at::ones({100, 50});
   assert_exact(same, float_noise("queries", {5, 50}), "one row a hundred times");
 }
