@@ -9,6 +9,8 @@
 #include <random>
 
 #include "blocks.hpp"
+#include "cuda/k_center.hpp"
+#include "cuda/module.hpp"
 #include "greedy_k_center.hpp"
 
 namespace patchcore {
@@ -160,6 +162,8 @@ CoresetSeed coreset_seed(const at::Tensor& rows, CoresetStart start, uint64_t se
 at::Tensor greedy_k_center(const at::Tensor& rows, int64_t count, const CoresetSeed& seed,
                            const Monitor& monitor) {
   if (rows.is_cpu()) return lazy_greedy_k_center(rows.contiguous(), count, seed, monitor);
+  if (const auto* kernels = rows.is_cuda() ? cuda::kernels() : nullptr)
+    return cuda::greedy_k_center(rows, count, seed, *kernels, monitor);
   count = std::min(count, rows.size(0));
   PrincipalRows points(rows, monitor);
   at::Tensor minimum = seed.minimum.defined() ? seed.minimum.square()

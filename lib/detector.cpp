@@ -5,7 +5,7 @@
 
 #include <filesystem>
 
-#include "scoring.hpp"
+#include "batch_scoring.hpp"
 #include "weak_cache.hpp"
 #include "weights.hpp"
 
@@ -79,24 +79,25 @@ std::vector<Result> Detector::score(const Embedding& embedding, Size input,
     throw Error(ErrorCode::Incompatible, "The bank's rows have " + std::to_string(bank_->width()) +
                                              " values, the network's patches " +
                                              std::to_string(embedding.rows.size(1)) + ".");
+  const Neighbours nearest =
+      search_.search(embedding.rows, patch_values_need(settings(), bank_->size()));
+  const at::Tensor values = patch_values(settings(), nearest);
+  const BatchScores scores =
+      score_batch(settings(), nearest, values, embedding, input, search_, own_neighbours_);
   std::vector<Result> results;
   for (int64_t i = 0; i < embedding.images; ++i) {
-    const at::Tensor rows = embedding.image(i);
-    const Neighbours nearest = search_.search(rows, patch_values_need(settings(), bank_->size()));
-    const at::Tensor values = patch_values(settings(), nearest);
-    const at::Tensor grid = values.reshape({embedding.height, embedding.width});
+    const ImageScore& image = scores.images[i];
     Result result;
-    result.map = anomaly_map(settings(), grid, input).cpu().contiguous();
-    result.map_peak = result.map.max().item<double>();
-    const ImageScore image =
-        score_image(settings(), nearest, values, rows, result.map_peak, search_, own_neighbours_);
+    result.map = scores.maps[i];
+    result.map_peak = scores.map_peaks[i];
     result.score = image.score;
     result.normalized_score = bank_->calibration.normalise(image.score);
     result.peak_x = (static_cast<double>(image.patch % embedding.width) + 0.5) /
                     static_cast<double>(embedding.width);
     result.peak_y = (static_cast<double>(image.patch / embedding.width) + 0.5) /
                     static_cast<double>(embedding.height);
-    if (keep_above) result.patches = kept(rows, values, *keep_above).cpu();
+    if (keep_above)
+      result.patches = kept(embedding.image(i), embedding.of_image(values, i), *keep_above).cpu();
     results.push_back(std::move(result));
   }
   return results;

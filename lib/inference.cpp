@@ -8,6 +8,8 @@
 #include <map>
 
 #include "augmentation.hpp"
+#include "cuda/features.hpp"
+#include "cuda/module.hpp"
 #include "parallel.hpp"
 
 namespace patchcore {
@@ -35,34 +37,44 @@ std::vector<Job> number(std::span<Request> requests) {
   return jobs;
 }
 
-/// Each frame, and behind it the copies that its fit learns too.
+/// A frame, and behind it the copies that its fit learns too.
+template <typename Value>
+void gather(Size input, const Job& job, size_t values, Value* out) {
+  const Request& r = job.request;
+  auto* const frame = out;
+  if constexpr (std::is_same_v<Value, float>)
+    r.rgb ? std::copy_n(r.rgb, values, out) : std::copy_n(r.rgb_floats, values, out);
+  else
+    std::copy_n(r.rgb, values, out);
+  if (!r.fit) return;
+  for (const Augmentation kind : r.fit->settings().augmentation)
+    augment(kind, frame, input, r.fit->seed(), job.frame, out += values);
+}
+
+/// By many threads: one would take as long for a large batch as a GPU for all the rest.
 template <typename Value>
 void gather(Size input, std::span<const Job> jobs, at::Tensor& rgb) {
   const size_t values = rgb.numel() / static_cast<size_t>(rgb.size(0));
+  std::vector<Value*> places;
   auto* out = rgb.data_ptr<Value>();
   for (const Job& job : jobs) {
-    const Request& r = job.request;
-    auto* const frame = out;
-    if constexpr (std::is_same_v<Value, float>)
-      r.rgb ? std::copy_n(r.rgb, values, out) : std::copy_n(r.rgb_floats, values, out);
-    else
-      std::copy_n(r.rgb, values, out);
-    out += values;
-    if (!r.fit) continue;
-    for (const Augmentation kind : r.fit->settings().augmentation) {
-      augment(kind, frame, input, r.fit->seed(), job.frame, out);
-      out += values;
-    }
+    places.push_back(out);
+    out += values * static_cast<size_t>(job.views());
   }
+  const auto one = [&](size_t i) { gather(input, jobs[i], values, places[i]); };
+  if (occupies_threads(jobs.size())) return for_each(jobs.size(), one);
+  for (size_t i = 0; i < jobs.size(); ++i) one(i);
 }
 
-at::Tensor gather(Size input, std::span<const Job> jobs) {
+/// pinned: in memory that a GPU copies from by itself.
+at::Tensor gather(Size input, std::span<const Job> jobs, bool pinned) {
   int64_t images = 0;
   for (const Job& job : jobs) images += job.views();
   const bool floats =
       std::any_of(jobs.begin(), jobs.end(), [](const Job& job) { return job.request.rgb_floats; });
   at::Tensor rgb =
-      at::empty({images, input.height, input.width, 3}, floats ? at::kFloat : at::kByte);
+      at::empty({images, input.height, input.width, 3},
+                at::TensorOptions(floats ? at::kFloat : at::kByte).pinned_memory(pinned));
   floats ? gather<float>(input, jobs, rgb) : gather<uint8_t>(input, jobs, rgb);
   return rgb;
 }
@@ -75,19 +87,44 @@ std::vector<at::Tensor> slice(const std::vector<at::Tensor>& features, int64_t f
   return parts;
 }
 
-/// Scores those that have a detector, and returns each one's patches.
+/// What the network sees, on its device.
+at::Tensor input_of(const Backbone& backbone, Size input, std::span<const Job> jobs) {
+  const bool cuda = backbone.device().is_cuda();
+  const at::Tensor rgb =
+      gather(input, jobs, cuda).to(backbone.device(), /*non_blocking=*/cuda, /*copy=*/false);
+  const auto* kernels = cuda ? cuda::kernels() : nullptr;
+  return kernels ? cuda::normalise(rgb, at::kFloat, *kernels) : Preprocess::normalise(rgb);
+}
+
+/// How many from the first on one detector can score together.
+size_t together(std::span<const Job> jobs) {
+  const Request& first = jobs.front().request;
+  if (!first.detector) return 1;
+  const auto other = std::find_if(jobs.begin() + 1, jobs.end(), [&](const Job& job) {
+    return job.request.detector != first.detector || job.request.keep_above != first.keep_above;
+  });
+  return static_cast<size_t>(other - jobs.begin());
+}
+
+/// Scores those that have a detector, and returns the patches of each that has a fit.
 std::vector<Embedding> embed_and_score(const Backbone& backbone, Size input,
                                        std::span<const Job> jobs) {
-  const at::Tensor rgb = gather(input, jobs).to(backbone.device());
-  const auto features = backbone.features(Preprocess::normalise(rgb));
-  std::vector<Embedding> embeddings;
+  const auto features = backbone.features(input_of(backbone, input, jobs));
+  std::vector<Embedding> embeddings(jobs.size());
   int64_t image = 0;
-  for (const Job& job : jobs) {
-    Request& r = job.request;
-    embeddings.push_back(PatchEmbedding(settings_of(r))(slice(features, image, job.views())));
-    image += job.views();
-    if (r.detector)
-      r.result = std::move(r.detector->score(embeddings.back(), input, r.keep_above).front());
+  for (size_t first = 0; first < jobs.size();) {
+    const Request& r = jobs[first].request;
+    const size_t count = together(jobs.subspan(first));
+    const int64_t images = r.fit ? jobs[first].views() : static_cast<int64_t>(count);
+    Embedding embedding = PatchEmbedding(settings_of(r))(slice(features, image, images));
+    if (r.detector) {
+      std::vector<Result> results = r.detector->score(embedding, input, r.keep_above);
+      for (size_t i = 0; i < count; ++i) jobs[first + i].request.result = std::move(results[i]);
+    } else {
+      embeddings[first] = std::move(embedding);
+    }
+    image += images;
+    first += count;
   }
   return embeddings;
 }

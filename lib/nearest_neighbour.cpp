@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "cuda/module.hpp"
+
 namespace patchcore {
 namespace {
 
@@ -28,10 +30,14 @@ at::Tensor nearest_candidates(const at::Tensor& queries, const at::Tensor& bank,
 NearestNeighbour::NearestNeighbour(at::Tensor bank, const Monitor& monitor)
     : bank_(bank.contiguous()),
       search_(bank_.is_cpu() ? Search(PrunedSearch(bank_, monitor))
-                             : Search(ProductSearch(bank_, monitor))) {}
+                             : Search(ProductSearch(bank_, monitor))) {
+  if (const auto* kernels = bank_.is_cuda() ? cuda::kernels() : nullptr)
+    cuda_ = std::make_shared<const cuda::Search>(bank_, *kernels, monitor);
+}
 
 Neighbours NearestNeighbour::search(const at::Tensor& queries, int64_t k,
                                     const Monitor& monitor) const {
+  if (cuda_ && k == 1) return cuda_->search(queries, monitor);
   return std::visit([&](const auto& search) { return search.search(queries, k, monitor); },
                     search_);
 }

@@ -3,8 +3,10 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <memory>
 #include <variant>
 
+#include "cuda/search.hpp"
 #include "monitor.hpp"
 #include "neighbours.hpp"
 #include "product_search.hpp"
@@ -38,6 +40,7 @@ class NearestNeighbour {
 
   at::Tensor bank_;
   Search search_;
+  std::shared_ptr<const cuda::Search> cuda_;  ///< for k = 1, where there are kernels for the device
 };
 
 }  // namespace patchcore

@@ -6,6 +6,9 @@
 
 #include <algorithm>
 
+#include "cuda/features.hpp"
+#include "cuda/module.hpp"
+
 namespace patchcore {
 namespace {
 
@@ -72,11 +75,9 @@ std::vector<at::Tensor> closed_form(const std::vector<at::Tensor>& features) {
 
 }  // namespace
 
-at::Tensor Embedding::image(int64_t index) const {
-  return rows.slice(0, index * patches(), (index + 1) * patches());
-}
-
 Embedding PatchEmbedding::operator()(const std::vector<at::Tensor>& maps) const {
+  if (const auto* kernels = maps.front().is_cuda() ? cuda::kernels() : nullptr)
+    if (auto embedding = cuda::embed(maps, settings_, *kernels)) return *embedding;
   std::vector<at::Tensor> features;
   for (const auto& map : maps) features.push_back(map.to(at::kFloat));
   const at::Tensor joined = settings_.neighbourhood == Neighbourhood::AveragePool

@@ -19,7 +19,12 @@ struct Embedding {
   int64_t patches() const { return height * width; }
 
   /// The rows of one image, sharing memory.
-  at::Tensor image(int64_t index) const;
+  at::Tensor image(int64_t index) const { return of_image(rows, index); }
+
+  /// Those of one image out of what there is one of for each patch.
+  at::Tensor of_image(const at::Tensor& values, int64_t index) const {
+    return values.slice(0, index * patches(), (index + 1) * patches());
+  }
 };
 
 /// Locally aware patch features, section 3.1 of the paper: each layer is averaged over

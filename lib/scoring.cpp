@@ -10,13 +10,8 @@
 namespace patchcore {
 namespace {
 
-/// Distances in fp64 from one patch (D) to some rows (b x D), on the CPU.
-at::Tensor distances_to(const at::Tensor& patch, const at::Tensor& members) {
-  return (members.to(at::kDouble) - patch.to(at::kDouble)).square_().sum(1).sqrt_().cpu();
-}
-
-double one_minus_share(double distance, const at::Tensor& distances) {
-  return -std::expm1(distance - at::logsumexp(distances, {0}).item<double>());
+at::Tensor one_minus_share(const at::Tensor& distance, const at::Tensor& distances) {
+  return (distance - at::logsumexp(distances, {-1})).expm1_().neg_();
 }
 
 /// Where position `i` of a line of `length` that is continued by reflection lies.
@@ -78,19 +73,19 @@ at::Tensor spread(const Settings& settings, int64_t cells, int64_t pixels) {
 
 }  // namespace
 
-double reweighting(const at::Tensor& distances) {
-  const at::Tensor d = distances.to(at::kDouble).cpu();
-  return d.size(0) == 1 ? 1 : one_minus_share(d[0].item<double>(), d);
+at::Tensor reweighting(const at::Tensor& distances) {
+  const at::Tensor nearest = distances.select(-1, 0);
+  return distances.size(-1) == 1 ? at::ones_like(nearest) : one_minus_share(nearest, distances);
 }
 
-double reweighted_score(const at::Tensor& distances) {
-  return reweighting(distances) * distances[0].to(at::kDouble).item<double>();
+at::Tensor reweighted_score(const at::Tensor& distances) {
+  return reweighting(distances) * distances.select(-1, 0);
 }
 
-double article_score(const at::Tensor& distances) {
-  const at::Tensor d = distances.to(at::kDouble).cpu();
-  const double nearest = d.min().item<double>();
-  return d.size(0) == 1 ? nearest : one_minus_share(d.max().item<double>(), d) * nearest;
+at::Tensor article_score(const at::Tensor& distances) {
+  const at::Tensor nearest = distances.amin(-1);
+  return distances.size(-1) == 1 ? nearest
+                                 : one_minus_share(distances.amax(-1), distances) * nearest;
 }
 
 int64_t patch_values_need(const Settings& settings, int64_t bank_rows) {
@@ -103,39 +98,14 @@ at::Tensor patch_values(const Settings& settings, const Neighbours& nearest) {
   return values.size(1) == 1 ? values.select(1, 0) : values.mean(1);
 }
 
-ImageScore score_image(const Settings& settings, const Neighbours& nearest,
-                       const at::Tensor& values, const at::Tensor& rows, double map_peak,
-                       const NearestNeighbour& search, const at::Tensor& own_neighbours) {
-  const int64_t patch = values.argmax().item<int64_t>();
-  const double value = values[patch].item<double>();
-  switch (settings.image_scoring) {
-    case ImageScoring::Reweighted: {
-      const int64_t closest = nearest.rows[patch][0].item<int64_t>();
-      const at::Tensor members = search.bank().index_select(0, own_neighbours[closest]);
-      const at::Tensor distances = distances_to(rows[patch], members);
-      const bool plain = settings.distance == Distance::L2 && nearest.distances.size(1) == 1;
-      return {plain ? reweighted_score(distances) : reweighting(distances) * value, patch};
-    }
-    case ImageScoring::Article: {
-      const int64_t k = std::min<int64_t>(settings.neighbours, search.size());
-      const at::Tensor own = search.search(rows[patch].unsqueeze(0), k).rows[0];
-      const at::Tensor members = search.bank().index_select(0, own);
-      return {article_score(distances_to(rows[patch], members)), patch};
-    }
-    case ImageScoring::TopMean: {
-      const int64_t count = std::min<int64_t>(settings.top_patches, values.size(0));
-      return {std::get<0>(values.topk(count)).mean(at::kDouble).item<double>(), patch};
-    }
-    case ImageScoring::MapMaximum: return {map_peak, patch};
-    case ImageScoring::Maximum: break;
-  }
-  return {value, patch};
+at::Tensor anomaly_map(const Settings& settings, const at::Tensor& patches, Size input) {
+  return anomaly_maps(settings, patches.unsqueeze(0), input)[0];
 }
 
-at::Tensor anomaly_map(const Settings& settings, const at::Tensor& patches, Size input) {
-  const at::Tensor down = spread(settings, patches.size(0), input.height).to(patches.device());
-  const at::Tensor across = spread(settings, patches.size(1), input.width).to(patches.device());
-  return down.mm(patches).mm(across.t());
+at::Tensor anomaly_maps(const Settings& settings, const at::Tensor& patches, Size input) {
+  const at::Tensor down = spread(settings, patches.size(1), input.height).to(patches.device());
+  const at::Tensor across = spread(settings, patches.size(2), input.width).to(patches.device());
+  return at::matmul(at::matmul(down, patches), across.t());
 }
 
 }  // namespace patchcore

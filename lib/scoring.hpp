@@ -9,22 +9,17 @@
 
 namespace patchcore {
 
-/// An image's score and the patch that decided it.
-struct ImageScore {
-  double score = 0;
-  int64_t patch = 0;  ///< arg max of the patch values, the first of equals
-};
-
 /// Eq. 7: (1 - exp(d*) / sum exp(d)) * d*, with d* the distance to m* and d those to the members of
 /// N_b(m*), d* among them. Computed as -expm1(d* - logsumexp(d)) * d*, since exp(100) is too much
-/// for a float. distances: b values, d* first; b = 1 gives d*.
-double reweighted_score(const at::Tensor& distances);
+/// for a float. distances: ... x b double, d* first; b = 1 gives d*.
+at::Tensor reweighted_score(const at::Tensor& distances);
 
 /// What Eq. 7 multiplies the patch's value by; 1 with b = 1.
-double reweighting(const at::Tensor& distances);
+at::Tensor reweighting(const at::Tensor& distances);
 
 /// The article's: -expm1(max d - logsumexp(d)) * min d, over the worst patch's own k distances.
-double article_score(const at::Tensor& distances);
+/// distances: ... x k double.
+at::Tensor article_score(const at::Tensor& distances);
 
 /// Each patch's value in the settings' distance: the mean over its nearest rows.
 /// nearest: as many neighbours a patch as patch_values_need() says. Returns P floats.
@@ -33,16 +28,12 @@ at::Tensor patch_values(const Settings& settings, const Neighbours& nearest);
 /// Nearest rows that a patch's value is made of, in a bank of so many rows.
 int64_t patch_values_need(const Settings& settings, int64_t bank_rows);
 
-/// The score of one image.
-/// nearest, values: what patch_values() took and gave; rows: the patches, P x D; map_peak: the
-/// largest value of the image's map; own_neighbours: K x b, see NearestNeighbour::own_neighbours.
-ImageScore score_image(const Settings& settings, const Neighbours& nearest,
-                       const at::Tensor& values, const at::Tensor& rows, double map_peak,
-                       const NearestNeighbour& search, const at::Tensor& own_neighbours);
-
 /// The anomaly map of one image: patch values brought to the input's size and blurred. Both
 /// are linear and go by lines and columns, so that they are two products of small matrices.
 /// patches: h x w float, in the settings' distance. Returns input.height x input.width float.
 at::Tensor anomaly_map(const Settings& settings, const at::Tensor& patches, Size input);
+
+/// The same of several images: N x h x w to N x input.height x input.width.
+at::Tensor anomaly_maps(const Settings& settings, const at::Tensor& patches, Size input);
 
 }  // namespace patchcore

@@ -198,6 +198,33 @@ START_TEST(scores_and_maps_do_not_depend_on_the_batch) {
 }
 END_TEST
 
+// Whatever the score is made of.
+START_TEST(images_that_are_scored_together_score_as_each_alone) {
+  MemoryBank bank = built();
+  std::vector<at::Tensor> rows;
+  for (int i = 0; i < 5; ++i)
+    rows.push_back(patches_of(i % 2 ? defective(30 + i) : normal(30 + i), bank.settings));
+  const Embedding together{at::cat(rows), 5, kInput.height / 8, kInput.width / 8};
+  for (const auto scoring : {ImageScoring::Reweighted, ImageScoring::Article, ImageScoring::TopMean,
+                             ImageScoring::MapMaximum, ImageScoring::Maximum}) {
+    bank.settings.image_scoring = scoring;
+    const Detector detector = detector_of(bank);
+    const std::vector<Result> results = detector.score(together, kInput, 0.0);
+    ck_assert_uint_eq(results.size(), 5);
+    for (size_t i = 0; i < rows.size(); ++i) {
+      const Result alone =
+          detector.score({rows[i], 1, together.height, together.width}, kInput, 0.0).front();
+      ck_assert_double_eq_tol(results[i].score, alone.score, 1e-5 * alone.score);
+      ck_assert_double_eq_tol(results[i].map_peak, alone.map_peak, 1e-5 * alone.map_peak);
+      ck_assert_double_le(relative_error(results[i].map, alone.map), 1e-5);
+      ck_assert_double_eq(results[i].peak_x, alone.peak_x);
+      ck_assert_double_eq(results[i].peak_y, alone.peak_y);
+      ck_assert(results[i].patches.equal(alone.patches));
+    }
+  }
+}
+END_TEST
+
 // A patch's value against fp64 loops over the bank.
 START_TEST(patches_are_kept_whose_distance_is_at_or_above_the_bound_the_largest_first) {
   for (const Preset preset : {Preset::Official, Preset::Anomalib}) {
@@ -301,6 +328,7 @@ int main() {
   tcase_add_test(tests, floats_and_bytes_of_one_picture_score_the_same_together_and_alone);
   tcase_add_test(tests, a_fit_learns_copies_of_floats_too);
   tcase_add_test(tests, scores_and_maps_do_not_depend_on_the_batch);
+  tcase_add_test(tests, images_that_are_scored_together_score_as_each_alone);
   tcase_add_test(tests, patches_are_kept_whose_distance_is_at_or_above_the_bound_the_largest_first);
   tcase_add_test(tests, every_patch_is_kept_at_the_least_bound_and_none_at_the_largest);
   tcase_add_test(tests, a_patch_at_the_bound_is_kept_and_below_the_next_double_is_not);

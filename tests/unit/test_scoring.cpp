@@ -5,8 +5,8 @@
 #include <numbers>
 #include <span>
 
+#include "batch_scoring.hpp"
 #include "map_fixture.hpp"
-#include "scoring.hpp"
 #include "support.hpp"
 
 using namespace patchcore;
@@ -15,7 +15,13 @@ namespace {
 
 constexpr double e = std::numbers::e;
 
-at::Tensor distances(std::vector<double> values) { return at::tensor(values, at::kDouble); }
+double equation_7(const std::vector<double>& distances) {
+  return reweighted_score(at::tensor(distances, at::kDouble)).item<double>();
+}
+
+double article(const std::vector<double>& distances) {
+  return article_score(at::tensor(distances, at::kDouble)).item<double>();
+}
 
 Settings settings_of(ImageScoring scoring, int neighbours = 2) {
   Settings s;
@@ -24,13 +30,14 @@ Settings settings_of(ImageScoring scoring, int neighbours = 2) {
   return s;
 }
 
-/// The map is the patches' values here.
+/// Of patches in a line, which are the map's pixels too.
 ImageScore score(const Settings& settings, const NearestNeighbour& search, const at::Tensor& rows,
                  int64_t b) {
   const auto nearest = search.search(rows, patch_values_need(settings, search.size()));
-  const at::Tensor values = patch_values(settings, nearest);
-  return score_image(settings, nearest, values, rows, values.max().item<double>(), search,
-                     search.own_neighbours(b));
+  const Embedding line{rows, 1, 1, rows.size(0)};
+  return score_batch(settings, nearest, patch_values(settings, nearest), line,
+                     {static_cast<int>(rows.size(0)), 1}, search, search.own_neighbours(b))
+      .images.front();
 }
 
 /// The score of patches on a line against the bank 0, 10, 11; each row's two neighbours known.
@@ -85,38 +92,37 @@ void assert_values(const at::Tensor& map, std::span<const MapValue> expected) {
 }  // namespace
 
 START_TEST(equation_7_on_distances_whose_exponentials_are_small_fractions) {
-  ck_assert_double_eq_tol(reweighted_score(distances({2, 2})), 1, 1e-12);
-  ck_assert_double_eq_tol(reweighted_score(distances({1, 1 + std::log(3)})), 0.75, 1e-12);
-  ck_assert_double_eq_tol(reweighted_score(distances({3, 3, 3, 3})), 2.25, 1e-12);
-  ck_assert_double_eq_tol(reweighted_score(distances({0, 5})), 0, 1e-12);
+  ck_assert_double_eq_tol(equation_7({2, 2}), 1, 1e-12);
+  ck_assert_double_eq_tol(equation_7({1, 1 + std::log(3)}), 0.75, 1e-12);
+  ck_assert_double_eq_tol(equation_7({3, 3, 3, 3}), 2.25, 1e-12);
+  ck_assert_double_eq_tol(equation_7({0, 5}), 0, 1e-12);
 }
 END_TEST
 
 START_TEST(equation_7_takes_the_first_distance_for_that_of_the_nearest_row) {
-  ck_assert_double_eq_tol(reweighted_score(distances({1 + std::log(3), 1})),
-                          0.25 * (1 + std::log(3)), 1e-12);
+  ck_assert_double_eq_tol(equation_7({1 + std::log(3), 1}), 0.25 * (1 + std::log(3)), 1e-12);
 }
 END_TEST
 
 START_TEST(equation_7_without_another_neighbour_is_the_distance) {
-  ck_assert_double_eq(reweighted_score(distances({3.5})), 3.5);
+  ck_assert_double_eq(equation_7({3.5}), 3.5);
 }
 END_TEST
 
 START_TEST(equation_7_does_not_overflow) {
-  ck_assert_double_eq_tol(reweighted_score(distances({1000, 1000})), 500, 1e-9);
-  ck_assert_double_eq_tol(reweighted_score(distances({1e6, 1e6 + 1})), 1e6 * e / (1 + e), 1e-3);
-  ck_assert_double_eq_tol(reweighted_score(distances({1000, 0})), 0, 1e-9);
-  ck_assert_double_eq_tol(reweighted_score(distances({0, 1000})), 0, 1e-9);
+  ck_assert_double_eq_tol(equation_7({1000, 1000}), 500, 1e-9);
+  ck_assert_double_eq_tol(equation_7({1e6, 1e6 + 1}), 1e6 * e / (1 + e), 1e-3);
+  ck_assert_double_eq_tol(equation_7({1000, 0}), 0, 1e-9);
+  ck_assert_double_eq_tol(equation_7({0, 1000}), 0, 1e-9);
 }
 END_TEST
 
 START_TEST(the_articles_score_weighs_the_least_distance_by_the_largest) {
-  ck_assert_double_eq_tol(article_score(distances({1, 1 + std::log(3)})), 0.25, 1e-12);
-  ck_assert_double_eq_tol(article_score(distances({1 + std::log(3), 1})), 0.25, 1e-12);
-  ck_assert_double_eq_tol(article_score(distances({2, 2})), 1, 1e-12);
-  ck_assert_double_eq_tol(article_score(distances({1000, 1000})), 500, 1e-9);
-  ck_assert_double_eq(article_score(distances({3.5})), 3.5);
+  ck_assert_double_eq_tol(article({1, 1 + std::log(3)}), 0.25, 1e-12);
+  ck_assert_double_eq_tol(article({1 + std::log(3), 1}), 0.25, 1e-12);
+  ck_assert_double_eq_tol(article({2, 2}), 1, 1e-12);
+  ck_assert_double_eq_tol(article({1000, 1000}), 500, 1e-9);
+  ck_assert_double_eq(article({3.5}), 3.5);
 }
 END_TEST
 
@@ -129,9 +135,9 @@ START_TEST(the_worst_patch_decides_each_kind_of_image_score) {
   const ImageScore reweighted = score_on_line(settings_of(ImageScoring::Reweighted), patches);
   ck_assert_int_eq(reweighted.patch, 1);
   ck_assert_double_eq_tol(reweighted.score, 2 * e / (1 + e), 1e-9);
-  const ImageScore article = score_on_line(settings_of(ImageScoring::Article), patches);
-  ck_assert_int_eq(article.patch, 1);
-  ck_assert_double_eq_tol(article.score, 2 / (1 + e), 1e-9);
+  const ImageScore of_article = score_on_line(settings_of(ImageScoring::Article), patches);
+  ck_assert_int_eq(of_article.patch, 1);
+  ck_assert_double_eq_tol(of_article.score, 2 / (1 + e), 1e-9);
 }
 END_TEST
 
@@ -139,9 +145,9 @@ START_TEST(neighbours_are_those_of_the_nearest_row_and_not_of_the_patch) {
   // Patch 5.25: nearest 10 (4.75), whose neighbours are 10 and 11; its own two are 10 and 0.
   const ImageScore score = score_on_line(settings_of(ImageScoring::Reweighted), {5.25f});
   ck_assert_double_eq_tol(score.score, 4.75 * e / (1 + e), 1e-9);
-  const ImageScore article = score_on_line(settings_of(ImageScoring::Article), {5.25f});
+  const ImageScore of_article = score_on_line(settings_of(ImageScoring::Article), {5.25f});
   const double share = std::exp(0.5) / (1 + std::exp(0.5));  // distances 4.75 and 5.25
-  ck_assert_double_eq_tol(article.score, 4.75 * (1 - share), 1e-9);
+  ck_assert_double_eq_tol(of_article.score, 4.75 * (1 - share), 1e-9);
 }
 END_TEST
 
@@ -165,9 +171,9 @@ START_TEST(a_patch_of_the_bank_scores_0) {
 END_TEST
 
 START_TEST(more_neighbours_than_rows_are_all_rows) {
-  const double article = score_on_line(settings_of(ImageScoring::Article, 9), {13}).score;
+  const double of_article = score_on_line(settings_of(ImageScoring::Article, 9), {13}).score;
   const double share = std::exp(11) / (1 + std::exp(1) + std::exp(11));  // 2, 3 and 13, less 2
-  ck_assert_double_eq_tol(article, 2 * (1 - share), 1e-9);
+  ck_assert_double_eq_tol(of_article, 2 * (1 - share), 1e-9);
 }
 END_TEST
 
@@ -218,11 +224,12 @@ END_TEST
 START_TEST(the_maps_maximum_is_taken_from_the_map) {
   const NearestNeighbour search(at::zeros({1, 1}));
   const at::Tensor rows = at::tensor({1.0f, 4.0f}).unsqueeze(1);
-  const Settings s = settings_of(ImageScoring::MapMaximum);
-  const auto nearest = search.search(rows, 1);
-  const ImageScore image = score_image(s, nearest, patch_values(s, nearest), rows, /*map_peak=*/1.5,
-                                       search, search.own_neighbours(1));
-  ck_assert_double_eq(image.score, 1.5);
+  Settings s = settings_of(ImageScoring::MapMaximum);
+  s.map_sigma = 4;  // blurs 1 and 4 so that neither is left
+  const at::Tensor map = anomaly_map(s, at::tensor({1.0f, 4.0f}).unsqueeze(0), {2, 1});
+  const ImageScore image = score(s, search, rows, 1);
+  ck_assert_double_lt(image.score, 3.9);
+  ck_assert_double_eq(image.score, map.max().item<double>());
   ck_assert_int_eq(image.patch, 1);
 }
 END_TEST

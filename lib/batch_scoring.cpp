@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "batch_scoring.hpp"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+namespace patchcore {
+namespace {
+
+/// Distances in fp64 from each patch (N x D) to its own rows (N x b) of the bank: N x b.
+at::Tensor distances_to(const at::Tensor& patches, const at::Tensor& bank, const at::Tensor& rows) {
+  const at::Tensor members = bank.index_select(0, rows.flatten()).unflatten(0, rows.sizes());
+  return (members.to(at::kDouble) - patches.to(at::kDouble).unsqueeze(1)).square_().sum(2).sqrt_();
+}
+
+/// The images' scores, N double. values: N x P; worst_values, map_peaks: N; worst: of all rows.
+at::Tensor scores_of(const Settings& settings, const Neighbours& nearest, const at::Tensor& values,
+                     const at::Tensor& worst_values, const at::Tensor& map_peaks,
+                     const at::Tensor& rows, const at::Tensor& worst,
+                     const NearestNeighbour& search, const at::Tensor& own_neighbours) {
+  const auto distances = [&](const at::Tensor& members) {
+    return distances_to(rows.index_select(0, worst), search.bank(), members);
+  };
+  switch (settings.image_scoring) {
+    case ImageScoring::Reweighted: {
+      const at::Tensor closest = nearest.rows.select(1, 0).index_select(0, worst);
+      const at::Tensor d = distances(own_neighbours.index_select(0, closest));
+      const bool plain = settings.distance == Distance::L2 && nearest.distances.size(1) == 1;
+      return plain ? reweighted_score(d) : reweighting(d) * worst_values;
+    }
+    case ImageScoring::Article: {
+      const int64_t k = std::min<int64_t>(settings.neighbours, search.size());
+      return article_score(distances(search.search(rows.index_select(0, worst), k).rows));
+    }
+    case ImageScoring::TopMean: {
+      const int64_t count = std::min<int64_t>(settings.top_patches, values.size(1));
+      return std::get<0>(values.topk(count, 1)).mean(at::IntArrayRef{1}, false, at::kDouble);
+    }
+    case ImageScoring::MapMaximum: return map_peaks;
+    case ImageScoring::Maximum: break;
+  }
+  return worst_values;
+}
+
+/// On their way to the CPU; there when a later copy that is waited for is.
+at::Tensor begin_copy(const at::Tensor& maps) {
+  if (maps.is_cpu()) return maps.contiguous();
+  const at::Tensor copy =
+      at::empty(maps.sizes(), maps.options().device(at::kCPU).pinned_memory(true));
+  return copy.copy_(maps, /*non_blocking=*/true);
+}
+
+}  // namespace
+
+BatchScores score_batch(const Settings& settings, const Neighbours& nearest,
+                        const at::Tensor& values, const Embedding& embedding, Size input,
+                        const NearestNeighbour& search, const at::Tensor& own_neighbours) {
+  const int64_t images = embedding.images, patches = embedding.patches();
+  const at::Tensor of_images = values.reshape({images, patches});
+  const at::Tensor maps =
+      anomaly_maps(settings, of_images.reshape({images, embedding.height, embedding.width}), input);
+  BatchScores scores;
+  scores.maps = begin_copy(maps);
+
+  const at::Tensor worst = of_images.argmax(1);
+  const at::Tensor firsts = at::arange(images, worst.options()).mul_(patches);
+  const at::Tensor worst_values = of_images.gather(1, worst.unsqueeze(1)).squeeze(1);
+  const at::Tensor peaks = maps.flatten(1).amax(1).to(at::kDouble);
+  const at::Tensor found =
+      at::stack({scores_of(settings, nearest, of_images, worst_values.to(at::kDouble), peaks,
+                           embedding.rows, firsts + worst, search, own_neighbours),
+                 worst.to(at::kDouble), peaks})
+          .cpu();
+  const auto of = found.accessor<double, 2>();
+  for (int64_t i = 0; i < images; ++i) {
+    scores.images.push_back({of[0][i], static_cast<int64_t>(of[1][i])});
+    scores.map_peaks.push_back(of[2][i]);
+  }
+  return scores;
+}
+
+}  // namespace patchcore
