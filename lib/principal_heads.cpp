@@ -172,7 +172,9 @@ PackedHeads::PackedHeads(const Heads& heads) : width(heads.width) {
   values.resize(count * kBlockRows * width);
   offsets.resize(count * kBlockRows, -std::numeric_limits<float>::infinity());
   for (int64_t i = 0; i < rows; ++i) {
-    offsets[i] = heads.squares[i] / -2;
+    // Products with what overflows say nothing: no number is never ruled out.
+    offsets[i] = std::isfinite(heads.squares[i]) ? heads.squares[i] / -2
+                                                 : std::numeric_limits<float>::quiet_NaN();
     uint16_t* out = values.data() + i / kBlockRows * kBlockRows * width + i % kBlockRows * 2;
     for (int64_t j = 0; j < width; j += 2, out += 2 * kBlockRows)
       std::copy_n(heads.row(i) + j, 2, out);

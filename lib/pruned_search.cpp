@@ -98,14 +98,26 @@ class PrunedSearch::Walk {
     std::vector<int64_t> leaders, followers;  // by their first queries
     for (int64_t first = 0; first < count_; first += tile_)
       (first / tile_ % kLead == 0 ? leaders : followers).push_back(first);
+    for (int64_t query = 0; query < count_; ++query)
+      if (!std::isfinite(short_.heads.squares[query])) compute_all(query, monitor);
     pass(leaders, monitor);
     if (k_ == 1)
       for (const int64_t first : followers) take_hints(first);
     pass(followers, monitor);
+    for (int64_t query = 0; query < count_; ++query)
+      if (static_cast<int64_t>(nearest_[query].found().size()) < k_) compute_all(query, monitor);
     return std::move(nearest_);
   }
 
  private:
+  /// For values whose squares overflow or are no number, which products say nothing of.
+  void compute_all(int64_t query, SharedMonitor& monitor) {
+    monitor.check();
+    is_hard_[query] = true;
+    nearest_[query] = Nearest(k_);
+    for (int64_t row = 0; row < search_.bank_.size(0); ++row) offer(query, row);
+  }
+
   void pass(const std::vector<int64_t>& tiles, SharedMonitor& monitor) {
     const PackedHeads& rows = search_.short_;
     const int64_t most = blocks_of_chunk(rows.width);
@@ -153,7 +165,7 @@ class PrunedSearch::Walk {
     for (const int64_t first : {leader, leader + kLead * tile_})
       for (int64_t from = first; from < std::min(first + tile_, count_); ++from)
         for (int64_t to = follower; to < std::min(follower + tile_, count_); ++to)
-          offer(to, nearest_[from].found().front().row);
+          for (const Found& found : nearest_[from].found()) offer(to, found.row);
   }
 
   /// Computes what the filter can't rule out.

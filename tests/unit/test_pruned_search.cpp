@@ -81,6 +81,22 @@ START_TEST(values_whose_squares_overflow_still_find_a_row) {
 }
 END_TEST
 
+START_TEST(rows_whose_squares_overflow_are_found_by_queries_next_to_them) {
+  for (const double far : {1e19, 1e25}) {
+    at::Tensor bank = features("bank", 500, 200);
+    bank.slice(0, 100, 300).mul_(far);
+    const PrunedSearch search(bank);
+    for (const int64_t k : {1, 3}) {
+      const Neighbours found = search.search(bank.slice(0, 0, 300), k);
+      ck_assert(found.rows.select(1, 0).equal(at::arange(300)));
+      ck_assert(found.distances.select(1, 0).eq(0).all().item<bool>());
+    }
+  }
+  const at::Tensor bank = features("bank", 500, 200) * 1e25;
+  ck_assert(PrunedSearch(bank).search(bank, 2).rows.select(1, 0).equal(at::arange(500)));
+}
+END_TEST
+
 START_TEST(a_query_that_is_no_number_leaves_the_others_alone) {
   const at::Tensor bank = features("bank", 500, 200);
   at::Tensor queries = features("q", 30, 200);
@@ -150,6 +166,7 @@ int main() {
   tcase_add_test(tests, hard_and_easy_queries_side_by_side_are_searched_exactly);
   tcase_add_test(tests, very_large_and_very_small_values_are_searched_exactly);
   tcase_add_test(tests, values_whose_squares_overflow_still_find_a_row);
+  tcase_add_test(tests, rows_whose_squares_overflow_are_found_by_queries_next_to_them);
   tcase_add_test(tests, a_query_that_is_no_number_leaves_the_others_alone);
   tcase_add_test(tests, equal_rows_and_a_bank_without_any_variance_are_searched);
   tcase_add_test(tests, every_instruction_set_finds_the_same_to_the_last_bit);
