@@ -22,6 +22,7 @@ class Retirees {
   }
 
   void add(Retired one) {
+    join_at_exit();
     std::lock_guard lock(mutex_);
     std::erase_if(all_, [](Retired& other) {
       const bool finished = *other.finished;
@@ -32,9 +33,12 @@ class Retirees {
   }
 
  private:
-  // What LibTorch has set up by now is torn down after this, since exit() goes backwards.
-  Retirees() {
-    std::atexit([] { get().join_all(); });
+  // What LibTorch has set up by now is torn down after this, since exit() goes backwards. So it is
+  // asked for again when another thread retires, who may have set up more; not for ever, since each
+  // takes a little memory.
+  void join_at_exit() {
+    constexpr int kMost = 256;
+    if (asked_ < kMost && asked_++ < kMost) std::atexit([] { get().join_all(); });
   }
 
   void join_all() {
@@ -48,6 +52,7 @@ class Retirees {
     }
   }
 
+  std::atomic<int> asked_ = 0;
   std::mutex mutex_;
   std::vector<Retired> all_;
 };
