@@ -4,11 +4,11 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 #include <random>
 
+#include "bf16.hpp"
 #include "blocks.hpp"
 #include "kernels/kernels.hpp"
 
@@ -24,15 +24,6 @@ constexpr int kIterations = 3;
 constexpr float kProductError = 0x1p-15F;
 // In parts of its square: what the difference of two sums of squares can be off.
 constexpr float kSquareError = 0x1p-20F;
-
-/// To the nearest, ties to even; what is no number stays none.
-uint16_t to_bf16(float value) {
-  const auto bits = std::bit_cast<uint32_t>(value);
-  if (std::isnan(value)) return static_cast<uint16_t>(bits >> 16 | 0x40);
-  return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
-float from_bf16(uint16_t value) { return std::bit_cast<float>(uint32_t{value} << 16); }
 
 at::Tensor random_matrix(int64_t rows, int64_t columns) {
   std::mt19937 random;  // always the same

@@ -5,12 +5,12 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <functional>
 #include <limits>
 #include <numeric>
 
+#include "bf16.hpp"
 #include "nearest.hpp"
 
 namespace patchcore {
@@ -65,8 +65,6 @@ void prefetch(const T* values, int64_t count) {
   for (int64_t at = 0; at < std::min(count, kLines * kLine); at += kLine)
     __builtin_prefetch(values + at);
 }
-
-float from_bf16(uint16_t value) { return std::bit_cast<float>(uint32_t{value} << 16); }
 
 }  // namespace
 
