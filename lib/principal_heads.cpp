@@ -6,55 +6,19 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <random>
 
 #include "bf16.hpp"
 #include "blocks.hpp"
 #include "kernels/kernels.hpp"
+#include "principal_axes.hpp"
 
 namespace patchcore {
 namespace {
-
-// Of the rows that axes are taken from; more change little.
-constexpr int64_t kSample = 4096;
-constexpr int64_t kSpareAxes = 16;
-constexpr int kIterations = 3;
 
 // In parts of a row's norm: what fp32 products with the axes, and the axes themselves, can be off.
 constexpr float kProductError = 0x1p-15F;
 // In parts of its square: what the difference of two sums of squares can be off.
 constexpr float kSquareError = 0x1p-20F;
-
-at::Tensor random_matrix(int64_t rows, int64_t columns) {
-  std::mt19937 random;  // always the same
-  at::Tensor matrix = at::empty({rows, columns});
-  float* values = matrix.data_ptr<float>();
-  for (int64_t i = 0; i < matrix.numel(); ++i)
-    values[i] = static_cast<float>(random()) * 0x1p-32F - 0.5F;
-  return matrix;
-}
-
-at::Tensor orthonormal(const at::Tensor& columns) {
-  return std::get<0>(at::linalg_qr(columns.to(at::kDouble)));
-}
-
-/// The first principal axes as columns, by subspace iteration: all of them would take seconds where
-/// rows are wide.
-at::Tensor principal_axes(const at::Tensor& centred, int64_t count, const Monitor& monitor) {
-  const at::Tensor covariance = at::matmul(centred.t(), centred);
-  const int64_t width = centred.size(1), some = std::min(count + kSpareAxes, width);
-  at::Tensor axes = random_matrix(width, some);
-  for (int i = 0; i < kIterations; ++i) {
-    monitor.check();
-    axes = orthonormal(at::matmul(covariance, axes)).to(at::kFloat);
-  }
-  // Rayleigh and Ritz: the best within what they span, the largest last. What QR makes of them
-  // spans the same, however many of the first are taken.
-  const at::Tensor inner = at::matmul(axes.t(), at::matmul(covariance, axes));
-  const at::Tensor vectors = std::get<1>(at::linalg_eigh(inner.to(at::kDouble)));
-  const at::Tensor best = at::matmul(axes.to(at::kDouble), vectors.slice(1, some - count).flip(1));
-  return orthonormal(best).to(at::kFloat).contiguous();
-}
 
 /// Appends rounded rows.
 class Rounding {
@@ -98,10 +62,12 @@ PrincipalHeads::PrincipalHeads(const at::Tensor& rows, int64_t width, const Moni
   mean_ /= static_cast<double>(rows.size(0));
   const int64_t axes = std::min(width, rows.size(1)) - 1;
   if (axes < 1) return;
-  const int64_t step = (rows.size(0) + kSample - 1) / kSample;
-  const at::Tensor sample = rows.slice(0, 0, rows.size(0), step) - mean_;
-  // Any axes will do for values whose squares overflow.
-  if (sample.square().sum().isfinite().item<bool>()) axes_ = principal_axes(sample, axes, monitor);
+  // Of squares that overflow nothing is left as the norm of a rest.
+  for (const at::Tensor& part : blocks(rows)) {
+    monitor.check();
+    if (!(part - mean_).square().sum().isfinite().item<bool>()) return;
+  }
+  axes_ = principal_axes(rows, axes, monitor).to(at::kFloat).contiguous();
 }
 
 Heads PrincipalHeads::heads(const at::Tensor& rows, int64_t width, const Monitor& monitor) const {

@@ -10,7 +10,7 @@
 #include <numeric>
 
 #include "cuda/module.hpp"
-#include "cuda/principal_axes.hpp"
+#include "principal_axes.hpp"
 
 namespace patchcore::cuda {
 namespace {

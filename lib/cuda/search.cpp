@@ -9,8 +9,8 @@
 
 #include "blocks.hpp"
 #include "cuda/module.hpp"
-#include "cuda/principal_axes.hpp"
 #include "nearest_neighbour.hpp"
+#include "principal_axes.hpp"
 
 namespace patchcore::cuda {
 namespace {

@@ -5,10 +5,10 @@
 
 #include "monitor.hpp"
 
-namespace patchcore::cuda {
+namespace patchcore {
 
 /// The first principal axes of rows, N x D float on any device, as D x count double on the CPU:
-/// orthonormal columns, close to the axes of the largest variance. count <= D.
+/// orthonormal columns, close to the axes of the largest variance, the largest first. count <= D.
 at::Tensor principal_axes(const at::Tensor& rows, int64_t count, const Monitor& monitor = {});
 
-}  // namespace patchcore::cuda
+}  // namespace patchcore

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "cuda/principal_axes.hpp"
+#include "principal_axes.hpp"
 
 #include <ATen/ATen.h>
 
 #include <algorithm>
 #include <random>
 
-namespace patchcore::cuda {
+namespace patchcore {
 namespace {
 
-constexpr int64_t kSample = 1 << 14;  // rows; more change little
+constexpr int64_t kSample = 1 << 12;  // rows; more change little
 constexpr int64_t kSpareAxes = 16;
 constexpr int kIterations = 3;
 
@@ -47,4 +47,4 @@ at::Tensor principal_axes(const at::Tensor& rows, int64_t count, const Monitor& 
   return orthonormal(at::matmul(axes, vectors.slice(1, 0, count)));
 }
 
-}  // namespace patchcore::cuda
+}  // namespace patchcore
