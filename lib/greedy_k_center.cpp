@@ -53,7 +53,7 @@ struct Points {
         values(rows.const_data_ptr<float>()),
         count(rows.size(0)),
         width(rows.size(1)),
-        heads(PrincipalHeads(rows, kHeadWidth, monitor).heads(rows, kHeadWidth, monitor)),
+        heads(PrincipalHeads(rows, kHeadWidth, monitor).heads(rows, {kHeadWidth}, monitor).front()),
         has_bounds(*std::max_element(heads.squares.begin(), heads.squares.end()) <= kLargestSquare),
         minimum(count, kInfinity) {
     if (!seed.minimum.defined()) return;
@@ -166,7 +166,7 @@ class Lowering {
   Points& points_;
   const Centres& centres_;
   std::vector<int64_t> tile_;
-  std::vector<uint16_t> tile_heads_;
+  AlignedVector<uint16_t> tile_heads_;
   std::vector<float> limits_;
   int64_t room_;  ///< for candidates of one row
   std::vector<int32_t> rows_;
@@ -256,7 +256,7 @@ class Pool {
   std::vector<float> minimum_;  ///< of each of them
   Far outside_{-kInfinity, 0};  ///< the farthest that isn't in the pool
   PackedHeads packed_;
-  std::vector<uint16_t> query_;
+  AlignedVector<uint16_t> query_;
   std::vector<float> limits_;
   std::vector<int32_t> room_rows_;
   std::vector<float> products_;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "bf16.hpp"
 #include "blocks.hpp"
@@ -20,29 +21,64 @@ constexpr float kProductError = 0x1p-15F;
 // In parts of its square: what the difference of two sums of squares can be off.
 constexpr float kSquareError = 0x1p-20F;
 
-/// Appends rounded rows.
-class Rounding {
- public:
-  explicit Rounding(Heads& heads) : heads_(heads) {}
+/// Rounded values of one row, and what became of them.
+struct Rounded {
+  float square = 0;  ///< of what they are now: the sum of squares
+  float moved = 0;   ///< the sum of squares of what rounding did to them
 
-  void add(float value, float error = 0) {
-    const uint16_t rounded = to_bf16(value);
-    heads_.values.push_back(rounded);
-    const float kept = from_bf16(rounded);
-    square_ += kept * kept;
-    moved_ += (kept - value) * (kept - value) + error * error;
+  /// Some more values, of which each may be off by `error`.
+  void add(const float* values, int64_t count, uint16_t* out, float error = 0) {
+    constexpr int64_t kLanes = 8;  // that the compiler can work on at once
+    float squares[kLanes] = {}, moves[kLanes] = {};
+    const auto round = [&](int64_t i, int64_t lane) {
+      out[i] = to_bf16(values[i]);
+      const float kept = from_bf16(out[i]), by = kept - values[i];
+      squares[lane] += kept * kept;
+      moves[lane] += by * by + error * error;
+    };
+    int64_t i = 0;
+    for (; i + kLanes <= count; i += kLanes)
+      for (int64_t lane = 0; lane < kLanes; ++lane) round(i + lane, lane);
+    for (; i < count; ++i) round(i, 0);
+    square += std::accumulate(squares, squares + kLanes, 0.0F);
+    moved += std::accumulate(moves, moves + kLanes, 0.0F);
   }
 
-  void end_row(float slack) {
-    heads_.squares.push_back(square_);
-    heads_.slack.push_back(std::sqrt(moved_) * (1 + 0x1p-10F) + slack);
-    square_ = moved_ = 0;
+  void end(Heads& heads, float slack) const {
+    heads.squares.push_back(square);
+    heads.slack.push_back(std::sqrt(moved) * (1 + 0x1p-10F) + slack);
   }
-
- private:
-  Heads& heads_;
-  float square_ = 0, moved_ = 0;
 };
+
+Heads room(int64_t rows, int64_t width) {
+  Heads heads;
+  heads.width = width;
+  heads.values.resize(rows * width);
+  heads.squares.reserve(rows);
+  heads.slack.reserve(rows);
+  return heads;
+}
+
+/// Appends the head of a row that has such coordinates and such a square.
+void append(Heads& heads, const float* coordinates, float square) {
+  const int64_t axes = heads.width - 1;
+  uint16_t* out = heads.values.data() + heads.rows() * heads.width;
+  double inside = 0;
+  for (int64_t i = 0; i < axes; ++i) inside += double{coordinates[i]} * coordinates[i];
+  const float error = square * kSquareError;
+  const auto rest = static_cast<float>(std::sqrt(std::max(square - inside, 0.0)));
+  Rounded rounded;
+  rounded.add(coordinates, axes, out);
+  rounded.add(&rest, 1, out + axes, error > 0 ? error / std::max(rest, std::sqrt(error)) : 0);
+  rounded.end(heads, std::sqrt(square) * kProductError);
+}
+
+/// Appends a whole row, with a zero behind it where it is of odd width.
+void append_whole(Heads& heads, const float* values, int64_t width, float square) {
+  Rounded rounded;
+  rounded.add(values, width, heads.values.data() + heads.rows() * heads.width);
+  rounded.end(heads, std::sqrt(square) * kProductError);
+}
 
 float largest(const std::vector<float>& values, int64_t block) {
   const auto first = values.begin() + block * kernels::kBlockRows;
@@ -70,57 +106,31 @@ PrincipalHeads::PrincipalHeads(const at::Tensor& rows, int64_t width, const Moni
   axes_ = principal_axes(rows, axes, monitor).to(at::kFloat).contiguous();
 }
 
-Heads PrincipalHeads::heads(const at::Tensor& rows, int64_t width, const Monitor& monitor) const {
-  if (!axes_.defined() || width >= rows.size(1)) return whole(rows, monitor);
-  Heads heads;
-  const int64_t axes = width - 1;
-  const at::Tensor matrix = axes_.slice(1, 0, axes);
-  heads.width = width;
-  heads.values.reserve(rows.size(0) * heads.width);
-  Rounding rounding(heads);
-  for (const at::Tensor& part : blocks(rows)) {
-    monitor.check();
-    const at::Tensor centred = part - mean_;
-    const at::Tensor coordinates = at::matmul(centred, matrix);
-    const at::Tensor squares = centred.square().sum(1);
-    const float* values = coordinates.data_ptr<float>();
-    for (int64_t i = 0; i < part.size(0); ++i, values += axes) {
-      float inside = 0;
-      for (int64_t j = 0; j < axes; ++j) {
-        inside += values[j] * values[j];
-        rounding.add(values[j]);
-      }
-      const float square = squares.data_ptr<float>()[i];
-      const float error = square * kSquareError;
-      const float rest = std::sqrt(std::max(square - inside, 0.0F));
-      rounding.add(rest, error > 0 ? error / std::max(rest, std::sqrt(error)) : 0);
-      rounding.end_row(std::sqrt(square) * kProductError);
-    }
-  }
-  return heads;
-}
-
-Heads PrincipalHeads::whole(const at::Tensor& rows, const Monitor& monitor) const {
-  Heads heads;
+std::vector<Heads> PrincipalHeads::heads(const at::Tensor& rows, const std::vector<int64_t>& widths,
+                                         const Monitor& monitor) const {
   const int64_t width = rows.size(1);
-  heads.width = width + width % 2;
-  heads.values.reserve(rows.size(0) * heads.width);
-  Rounding rounding(heads);
+  const auto is_whole = [&](int64_t w) { return !axes_.defined() || w >= width; };
+  std::vector<Heads> all;
+  int64_t axes = 0;
+  for (const int64_t w : widths) {
+    all.push_back(room(rows.size(0), is_whole(w) ? width + width % 2 : w));
+    if (!is_whole(w)) axes = std::max(axes, w - 1);
+  }
+  const at::Tensor matrix = axes > 0 ? axes_.slice(1, 0, axes) : at::Tensor();
   for (const at::Tensor& part : blocks(rows)) {
     monitor.check();
-    const at::Tensor centred = part - mean_;
-    const float* values = centred.const_data_ptr<float>();
-    for (int64_t i = 0; i < part.size(0); ++i, values += width) {
-      float square = 0;
-      for (int64_t j = 0; j < width; ++j) {
-        square += values[j] * values[j];
-        rounding.add(values[j]);
-      }
-      if (width % 2) rounding.add(0);
-      rounding.end_row(std::sqrt(square) * kProductError);
+    const at::Tensor centred = part - mean_, squares = centred.square().sum(1);
+    const at::Tensor coordinates = axes > 0 ? at::matmul(centred, matrix) : at::empty({0});
+    for (int64_t i = 0; i < part.size(0); ++i) {
+      const float square = squares.const_data_ptr<float>()[i];
+      for (size_t j = 0; j < widths.size(); ++j)
+        if (is_whole(widths[j]))
+          append_whole(all[j], centred.const_data_ptr<float>() + i * width, width, square);
+        else
+          append(all[j], coordinates.const_data_ptr<float>() + i * axes, square);
     }
   }
-  return heads;
+  return all;
 }
 
 PackedHeads::PackedHeads(const Heads& heads) : width(heads.width) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "aligned_vector.hpp"
 #include "monitor.hpp"
 
 namespace patchcore {
@@ -14,7 +15,7 @@ namespace patchcore {
 /// |head(x) - head(y)| <= |x - y| + slack(x) + slack(y).
 struct Heads {
   int64_t width = 0;             ///< even
-  std::vector<uint16_t> values;  ///< rows x width
+  AlignedVector<uint16_t> values;  ///< rows x width
   std::vector<float> squares;    ///< of each row: |head|^2
   std::vector<float> slack;      ///< of each row: what rounding can have moved it
 
@@ -31,13 +32,12 @@ class PrincipalHeads {
   /// bounds, good ones close bounds. width: of the longest heads that will be asked for.
   PrincipalHeads(const at::Tensor& rows, int64_t width, const Monitor& monitor = {});
 
-  /// rows: N x D float on the CPU. width: at most the constructor's; D or more: whole rows, less
-  /// the mean.
-  Heads heads(const at::Tensor& rows, int64_t width, const Monitor& monitor = {}) const;
+  /// rows: N x D float on the CPU. widths: each at most the constructor's, or D or more: whole
+  /// rows, less the mean. Returns the heads of each width.
+  std::vector<Heads> heads(const at::Tensor& rows, const std::vector<int64_t>& widths,
+                           const Monitor& monitor = {}) const;
 
  private:
-  Heads whole(const at::Tensor& rows, const Monitor& monitor) const;
-
   at::Tensor mean_;  ///< D
   at::Tensor axes_;  ///< D x (width - 1), orthonormal columns, the first ones first
 };
@@ -45,8 +45,8 @@ class PrincipalHeads {
 /// Heads in the order that kernels::Filter wants rows in.
 struct PackedHeads {
   int64_t width = 0;
-  std::vector<uint16_t> values;  ///< blocks x width / 2 x kBlockRows x 2
-  std::vector<float> offsets;    ///< blocks x kBlockRows; -infinity behind the last row
+  AlignedVector<uint16_t> values;  ///< blocks x width / 2 x kBlockRows x 2
+  AlignedVector<float> offsets;    ///< blocks x kBlockRows; -infinity behind the last row
   std::vector<float> slack;      ///< of each block: the largest of its rows
   std::vector<float> norms;      ///< of each block: the largest of its rows
 

@@ -19,15 +19,16 @@ namespace {
 using kernels::kBlockRows;
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-// Of the heads that all rows are filtered by, and of those that what is left is looked at with.
-constexpr int64_t kShortWidth = 64;
-constexpr int64_t kLongWidth = 192;
+// Of the heads that what the filter leaves is looked at with.
+constexpr int64_t kLongWidth = 256;
 // A chunk of rows, which stays in a core's own cache while all queries pass by. The first are
 // small: a greedy bank's first rows are its most spread, and bring radii down.
 constexpr int64_t kChunkValues = 192 << 10;
 constexpr int64_t kFirstBlocks = 1;
 // A tile of queries in so many goes first.
 constexpr int64_t kLead = 4;
+// Queries of such a tile whose nearest row others try.
+constexpr int64_t kHints = 8;
 // What a look at a row and a computed distance cost, in products of two values of the filter; they
 // wait for memory mostly.
 constexpr int64_t kLookCost = 2048;
@@ -81,8 +82,11 @@ class PrunedSearch::Walk {
         is_hard_(count_) {
     std::vector<int64_t> all(count_);
     std::iota(all.begin(), all.end(), 0);
-    short_.append(search.principal_.heads(queries, search.short_.width), all, tile_);
-    if (looks_closer()) long_ = search.principal_.heads(queries, search.long_.heads.width);
+    std::vector<int64_t> widths{search.short_.width};
+    if (looks_closer()) widths.push_back(search.long_.heads.width);
+    auto heads = search.principal_.heads(queries, widths);
+    short_.append(heads.front(), all, tile_);
+    if (looks_closer()) long_ = std::move(heads.back());
     const int64_t rows = std::max(blocks_of_chunk(search.short_.width), kFirstBlocks) * kBlockRows;
     candidate_rows_.resize(tile_ * rows);
     products_.resize(tile_ * rows);
@@ -153,15 +157,16 @@ class PrunedSearch::Walk {
       if (is_hard_[query] || cost_[query] <= much) continue;
       is_hard_[query] = true;
       const at::Tensor row = queries_.slice(0, query, query + 1);
-      whole_.append(search_.principal_.heads(row, width_), {query}, tile_);
+      whole_.append(search_.principal_.heads(row, {width_}).front(), {query}, tile_);
     }
   }
 
-  /// The queries of a follower try what the leaders before and behind it have found.
+  /// The queries of a follower try what some of the leaders before and behind it have found.
   void take_hints(int64_t follower) {
     const int64_t leader = follower - follower % (kLead * tile_);
+    const int64_t step = std::max<int64_t>(1, tile_ / kHints);
     for (const int64_t first : {leader, leader + kLead * tile_})
-      for (int64_t from = first; from < std::min(first + tile_, count_); ++from)
+      for (int64_t from = first; from < std::min(first + tile_, count_); from += step)
         for (int64_t to = follower; to < std::min(follower + tile_, count_); ++to)
           for (const Found& found : nearest_[from].found()) offer(to, found.row);
   }
@@ -173,8 +178,8 @@ class PrunedSearch::Walk {
       return limit(queries.heads, head, radius(queries.numbers[head]), chunk);
     };
     limits_.assign(tile_, kInfinity);
+    for (auto& candidates : candidates_) candidates.count = 0;
     for (int64_t i = 0; i < count; ++i) {
-      candidates_[i].count = 0;
       if (&queries == &whole_ || !is_hard_[queries.numbers[first + i]])
         limits_[i] = limit_of(first + i);
     }
@@ -284,12 +289,15 @@ class PrunedSearch::Walk {
 
 PrunedSearch::PrunedSearch(at::Tensor bank, const Monitor& monitor, const kernels::Kernels& kernels)
     : bank_(std::move(bank)), kernels_(kernels), principal_(bank_, kLongWidth, monitor) {
-  const Heads heads = principal_.heads(bank_, kShortWidth, monitor);
-  short_ = PackedHeads(heads);
   const int64_t width = bank_.size(1);
+  std::vector<int64_t> widths{kernels.head_width};
+  for (const int64_t longer : {kLongWidth, width})
+    if (longer > widths.back()) widths.push_back(longer);
+  auto heads = principal_.heads(bank_, widths, monitor);
+  short_ = PackedHeads(heads.front());
   if (short_.width >= width) return;  // they are whole rows
-  if (kLongWidth < width) long_ = lengthened(principal_.heads(bank_, kLongWidth, monitor), heads);
-  whole_ = PackedHeads(principal_.heads(bank_, width, monitor));
+  whole_ = PackedHeads(heads.back());
+  if (kLongWidth < width) long_ = lengthened(std::move(heads[1]), heads.front());
 }
 
 PrunedSearch::LongHeads PrunedSearch::lengthened(Heads heads, const Heads& short_heads) {

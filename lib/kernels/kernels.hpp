@@ -29,7 +29,8 @@ struct Candidates {
 };
 
 struct Kernels {
-  int64_t queries;  ///< that `filter` takes together
+  int64_t queries;     ///< that `filter` takes together
+  int64_t head_width;  ///< of heads that balance what `filter` takes with what it leaves to do
   void (*filter)(const Filter&, Candidates* of_each_query);
 
   /// Sum of (a - b)^2 over n values, in fp32 and in an order that is the same in each instruction
@@ -40,9 +41,10 @@ struct Kernels {
   float (*product)(const uint16_t* a, const uint16_t* b, int64_t n);
 };
 
-enum class InstructionSet { Scalar, Avx2, Avx512, Avx512Bf16 };
+enum class InstructionSet { Scalar, Avx2, Avx512, Avx512Bf16, Amx };
 
-/// Whether this processor has it and this library was built with it.
+/// Whether this processor has it, this library was built with it, and the system lets this process
+/// use it, which for AMX it is asked for.
 bool is_available(InstructionSet set);
 
 /// Of a set that is available. Scalar is plain C++, which the others are compared with.

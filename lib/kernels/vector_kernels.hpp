@@ -14,13 +14,32 @@
 //   not_at_most(v, limit)  a bit a lane: is v above the limit, or no number
 namespace patchcore::kernels {
 
+/// Of the products of some rows, kVectors vectors from row `first` on, those above the limit.
+template <typename Simd>
+[[gnu::always_inline]] static inline void pass(const typename Simd::Vector* products, float limit,
+                                               int64_t first, Candidates& candidates) {
+  constexpr int kVectors = Simd::kVectors, kLanes = Simd::kLanes;
+  uint64_t above = 0;
+#pragma GCC unroll 8
+  for (int v = 0; v < kVectors; ++v)
+    above |= uint64_t{Simd::not_at_most(products[v], limit)} << (v * kLanes);
+  if (above == 0) return;
+  float values[kVectors * kLanes];
+#pragma GCC unroll 8
+  for (int v = 0; v < kVectors; ++v) Simd::store(values + v * kLanes, products[v]);
+  for (; above != 0; above &= above - 1) {
+    const int row = __builtin_ctzll(above);
+    candidates.rows[candidates.count] = static_cast<int32_t>(first + row);
+    candidates.products[candidates.count++] = values[row];
+  }
+}
+
 /// Simd::kQueries queries by Simd::kVectors vectors of rows: their sums stay in registers.
 template <typename Simd>
 [[gnu::always_inline]] static inline void filter_tile(const Filter& f, int64_t block, int64_t first,
                                                       Candidates* candidates) {
   using Vector = typename Simd::Vector;
   constexpr int kQueries = Simd::kQueries, kVectors = Simd::kVectors, kLanes = Simd::kLanes;
-  constexpr int kRows = kVectors * kLanes;
   const uint16_t* rows = f.rows + block * kBlockRows * f.width + 2 * first;
   const float* offsets = f.offsets + block * kBlockRows + first;
 
@@ -42,22 +61,8 @@ template <typename Simd>
     }
   }
 #pragma GCC unroll 8
-  for (int q = 0; q < kQueries; ++q) {
-    uint64_t above = 0;
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v)
-      above |= uint64_t{Simd::not_at_most(sums[q][v], f.limits[q])} << (v * kLanes);
-    if (above == 0) continue;
-    float products[kRows];
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) Simd::store(products + v * kLanes, sums[q][v]);
-    Candidates& out = candidates[q];
-    for (; above != 0; above &= above - 1) {
-      const int row = __builtin_ctzll(above);
-      out.rows[out.count] = static_cast<int32_t>(block * kBlockRows + first + row);
-      out.products[out.count++] = products[row];
-    }
-  }
+  for (int q = 0; q < kQueries; ++q)
+    pass<Simd>(sums[q], f.limits[q], block * kBlockRows + first, candidates[q]);
 }
 
 template <typename Simd>

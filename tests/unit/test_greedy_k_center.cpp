@@ -129,7 +129,7 @@ START_TEST(every_instruction_set_and_number_of_threads_chooses_the_same) {
   const auto expected = plain_greedy(rows, 300, {{}, 3});
   const int before = at::get_num_threads();
   using enum kernels::InstructionSet;
-  for (const auto set : {Scalar, Avx2, Avx512, Avx512Bf16})
+  for (const auto set : {Scalar, Avx2, Avx512, Avx512Bf16, Amx})
     for (const int threads : {1, 2, 5}) {
       if (!kernels::is_available(set)) continue;
       at::set_num_threads(threads);

@@ -20,7 +20,7 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 std::vector<InstructionSet> available() {
   std::vector<InstructionSet> sets;
   for (const auto set : {InstructionSet::Scalar, InstructionSet::Avx2, InstructionSet::Avx512,
-                         InstructionSet::Avx512Bf16})
+                         InstructionSet::Avx512Bf16, InstructionSet::Amx})
     if (kernels::is_available(set)) sets.push_back(set);
   return sets;
 }

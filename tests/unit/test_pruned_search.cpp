@@ -127,8 +127,8 @@ START_TEST(every_instruction_set_finds_the_same_to_the_last_bit) {
   };
   for (const int64_t k : {1, 4}) {
     const Neighbours expected = search(InstructionSet::Scalar, k);
-    for (const auto set :
-         {InstructionSet::Avx2, InstructionSet::Avx512, InstructionSet::Avx512Bf16}) {
+    for (const auto set : {InstructionSet::Avx2, InstructionSet::Avx512, InstructionSet::Avx512Bf16,
+                           InstructionSet::Amx}) {
       if (!kernels::is_available(set)) continue;
       const Neighbours found = search(set, k);
       ck_assert(found.distances.equal(expected.distances));
