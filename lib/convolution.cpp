@@ -44,9 +44,11 @@ at::Tensor Convolution::operator()(const at::Tensor& x, Activation activation) c
   return activate_(plain(x), activation);
 }
 
-at::Tensor Convolution::plus(const at::Tensor& x, const at::Tensor& other,
-                             Activation activation) const {
-  if (packed_) return onednn::convolution_plus(x, other, weight_, bias_, geometry_, activation);
+at::Tensor Convolution::plus(const at::Tensor& x, at::Tensor other, Activation activation) const {
+  if (packed_) {
+    onednn::add_convolution(other, x, weight_, bias_, geometry_, activation);
+    return other;
+  }
   return activate_(plain(x).add_(other), activation);
 }
 

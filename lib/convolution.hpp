@@ -36,8 +36,9 @@ class Convolution {
 
   at::Tensor operator()(const at::Tensor& x, Activation activation) const;
 
-  /// activation(this(x) + other), rounded once. Activation: None or ReLU.
-  at::Tensor plus(const at::Tensor& x, const at::Tensor& other, Activation activation) const;
+  /// activation(this(x) + other), rounded once; may be written over `other`. Activation: None or
+  /// ReLU.
+  at::Tensor plus(const at::Tensor& x, at::Tensor other, Activation activation) const;
 
   /// A network's input as the first convolution takes it.
   at::Tensor prepared(const at::Tensor& input) const;

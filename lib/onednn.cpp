@@ -21,12 +21,11 @@ using Convolve = at::Tensor(const at::Tensor& x, const at::Tensor& weight,
                             const std::optional<at::Tensor>& bias, at::IntArrayRef padding,
                             at::IntArrayRef stride, at::IntArrayRef dilation, int64_t groups,
                             std::string_view activation, Scalars scalars, Text algorithm);
-using ConvolveAndAdd = at::Tensor(const at::Tensor& x, const at::Tensor& other,
-                                  const at::Tensor& weight, const std::optional<at::Tensor>& bias,
-                                  at::IntArrayRef padding, at::IntArrayRef stride,
-                                  at::IntArrayRef dilation, int64_t groups, std::string_view binary,
-                                  std::optional<at::Scalar> alpha, Text activation, Scalars scalars,
-                                  Text algorithm);
+using ConvolveAndAdd = at::Tensor&(at::Tensor& sum, const at::Tensor& x, const at::Tensor& weight,
+                                   const std::optional<at::Tensor>& bias, at::IntArrayRef padding,
+                                   at::IntArrayRef stride, at::IntArrayRef dilation, int64_t groups,
+                                   std::string_view binary, std::optional<at::Scalar> alpha,
+                                   Text activation, Scalars scalars, Text algorithm);
 
 c10::OperatorHandle find(const char* name, const char* overload = "") {
   return c10::Dispatcher::singleton().findSchemaOrThrow(name, overload);
@@ -54,8 +53,9 @@ bool fp16() {
 }  // namespace
 
 bool convolves(at::ScalarType type) {
-  static const bool known =
-      c10::Dispatcher::singleton().findSchema({"mkldnn::_convolution_pointwise", ""}).has_value();
+  static const bool known = c10::Dispatcher::singleton()
+                                .findSchema({"mkldnn::_convolution_pointwise_", "binary"})
+                                .has_value();
   // Arm's own library behind oneDNN fuses little: there ATen's operators take the direct way.
   static const bool arm = told("mkldnn::_is_mkldnn_acl_supported");
   if (!known || arm || !at::globalContext().userEnabledMkldnn()) return false;
@@ -91,14 +91,13 @@ at::Tensor convolution(const at::Tensor& x, const at::Tensor& packed, const at::
                        geometry.groups, kNames[static_cast<size_t>(activation)], limits, "");
 }
 
-at::Tensor convolution_plus(const at::Tensor& x, const at::Tensor& other, const at::Tensor& packed,
-                            const at::Tensor& bias, const Geometry& geometry,
-                            Activation activation) {
+void add_convolution(at::Tensor& sum, const at::Tensor& x, const at::Tensor& packed,
+                     const at::Tensor& bias, const Geometry& geometry, Activation activation) {
   static const auto convolve =
-      find("mkldnn::_convolution_pointwise", "binary").typed<ConvolveAndAdd>();
+      find("mkldnn::_convolution_pointwise_", "binary").typed<ConvolveAndAdd>();
   const Text name = activation == Activation::ReLU ? Text("relu") : std::nullopt;
-  return convolve.call(x, other, packed, bias, geometry.padding, geometry.stride, kDilation,
-                       geometry.groups, "add", at::Scalar(1.0), name, Scalars(), "");
+  convolve.call(sum, x, packed, bias, geometry.padding, geometry.stride, kDilation, geometry.groups,
+                "add", at::Scalar(1.0), name, Scalars(), "");
 }
 
 }  // namespace patchcore::onednn

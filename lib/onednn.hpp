@@ -32,10 +32,9 @@ at::Tensor packed(const at::Tensor& weight, const Geometry& geometry, at::IntArr
 at::Tensor convolution(const at::Tensor& x, const at::Tensor& packed, const at::Tensor& bias,
                        const Geometry& geometry, Activation activation);
 
-/// activation(convolution + other); activation: None or ReLU. other: of the result's size and
-/// layout.
-at::Tensor convolution_plus(const at::Tensor& x, const at::Tensor& other, const at::Tensor& packed,
-                            const at::Tensor& bias, const Geometry& geometry,
-                            Activation activation);
+/// Makes `sum` activation(convolution + sum), in place, since the operator that returns a new one
+/// begins with a copy. activation: None or ReLU. sum: of the result's size, channels last.
+void add_convolution(at::Tensor& sum, const at::Tensor& x, const at::Tensor& packed,
+                     const at::Tensor& bias, const Geometry& geometry, Activation activation);
 
 }  // namespace patchcore::onednn

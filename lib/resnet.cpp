@@ -107,6 +107,7 @@ std::vector<at::Tensor> ResNet::features(const at::Tensor& input) const {
   std::vector<at::Tensor> outputs;
   for (size_t stage = 0; stage < stages_.size(); ++stage) {
     for (const auto& block : stages_[stage]) x = block(x);
+    // No later block writes its sum over this: the next one has a shortcut.
     if (wanted_[stage]) outputs.push_back(x);
   }
   return outputs;
