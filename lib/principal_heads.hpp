@@ -14,10 +14,10 @@ namespace patchcore {
 /// Short forms of some rows in bf16, whose distances are lower bounds of the rows' own:
 /// |head(x) - head(y)| <= |x - y| + slack(x) + slack(y).
 struct Heads {
-  int64_t width = 0;             ///< even
+  int64_t width = 0;               ///< even
   AlignedVector<uint16_t> values;  ///< rows x width
-  std::vector<float> squares;    ///< of each row: |head|^2
-  std::vector<float> slack;      ///< of each row: what rounding can have moved it
+  std::vector<float> squares;      ///< of each row: |head|^2
+  std::vector<float> slack;        ///< of each row: what rounding can have moved it
 
   int64_t rows() const { return static_cast<int64_t>(squares.size()); }
   const uint16_t* row(int64_t i) const { return values.data() + i * width; }
@@ -47,8 +47,8 @@ struct PackedHeads {
   int64_t width = 0;
   AlignedVector<uint16_t> values;  ///< blocks x width / 2 x kBlockRows x 2
   AlignedVector<float> offsets;    ///< blocks x kBlockRows; -infinity behind the last row
-  std::vector<float> slack;      ///< of each block: the largest of its rows
-  std::vector<float> norms;      ///< of each block: the largest of its rows
+  std::vector<float> slack;        ///< of each block: the largest of its rows
+  std::vector<float> norms;        ///< of each block: the largest of its rows
 
   explicit PackedHeads(const Heads& heads = {});
   int64_t blocks() const { return static_cast<int64_t>(slack.size()); }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include <glib.h>
+#include <openssl/evp.h>
 
 #include <cstddef>
 #include <memory>
@@ -9,7 +9,9 @@
 
 namespace patchcore {
 
-/// A running SHA-256.
+/// A running SHA-256. OpenSSL's: weights of hundreds of megabytes are hashed before they are used,
+/// which takes GLib's plain C ten times as long where a processor has instructions for it. Throws
+/// Error(Failed).
 class Sha256 {
  public:
   Sha256();
@@ -20,7 +22,7 @@ class Sha256 {
   std::string hex();
 
  private:
-  std::unique_ptr<GChecksum, void (*)(GChecksum*)> sum_;
+  std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> sum_;
 };
 
 }  // namespace patchcore
