@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 
+#include "free_memory.hpp"
 #include "monitor.hpp"
 
 namespace patchcore {
@@ -24,6 +25,7 @@ class WeakCache {
     while (!making.try_lock_for(std::chrono::milliseconds(50))) monitor.check();
     if (auto known = slot->object.lock()) return known;
     std::shared_ptr<const Object> made = make();
+    return_free_memory();  // what is worth sharing is large to make
     slot->object = made;
     return made;
   }
