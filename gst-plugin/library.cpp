@@ -45,7 +45,10 @@ const Library* open_library(char** reason) {
   if (why.empty()) why = open_file();
   if (why.empty()) why = libtorch_conflict();
   opened = why.empty();
-  if (opened) return &functions;
+  if (opened) {
+    functions.patchcore_prepare();  // before any thread of ours may have to be waited for at exit
+    return &functions;
+  }
   *reason = g_strdup(why.c_str());
   return nullptr;
 }

@@ -6,6 +6,7 @@
 // Every function of libpatchcore that the plugin calls.
 #define PATCHCORE_FUNCTIONS(F)          \
   F(patchcore_error_quark)              \
+  F(patchcore_prepare)                  \
   F(patchcore_backbone_get)             \
   F(patchcore_backbone_get_for_bank)    \
   F(patchcore_backbone_unref)           \

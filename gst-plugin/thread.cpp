@@ -18,11 +18,14 @@ class Retirees {
  public:
   static Retirees& get() {
     static auto* all = new Retirees();
+    // exit() goes backwards: LibTorch's objects are older than this, since the library was prepared
+    // when it was opened, and are destroyed after it.
+    static const int registered = std::atexit([] { all->join_all(); });
+    static_cast<void>(registered);
     return *all;
   }
 
   void add(Retired one) {
-    join_at_exit();
     std::lock_guard lock(mutex_);
     std::erase_if(all_, [](Retired& other) {
       const bool finished = *other.finished;
@@ -33,14 +36,6 @@ class Retirees {
   }
 
  private:
-  // What LibTorch has set up by now is torn down after this, since exit() goes backwards. So it is
-  // asked for again when another thread retires, who may have set up more; not for ever, since each
-  // takes a little memory.
-  void join_at_exit() {
-    constexpr int kMost = 256;
-    if (asked_ < kMost && asked_++ < kMost) std::atexit([] { get().join_all(); });
-  }
-
   void join_all() {
     std::unique_lock lock(mutex_);
     while (!all_.empty()) {
@@ -52,7 +47,6 @@ class Retirees {
     }
   }
 
-  std::atomic<int> asked_ = 0;
   std::mutex mutex_;
   std::vector<Retired> all_;
 };

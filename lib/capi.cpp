@@ -10,6 +10,7 @@
 #include "capi_handles.hpp"
 #include "drawing.hpp"
 #include "inference.hpp"
+#include "preparation.hpp"
 #include "regions.hpp"
 #include "version.hpp"
 
@@ -94,6 +95,8 @@ gboolean resize(const PatchcorePreprocess* preprocess, const PatchcoreImage* fra
 }  // namespace
 
 const gchar* patchcore_version() { return pc::kVersion; }
+
+void patchcore_prepare() { pc::prepare_process(); }
 
 PatchcoreBackbone* patchcore_backbone_get(const PatchcoreBackboneOptions* options, GError** error) {
   return guarded(error, [&] {

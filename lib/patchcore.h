@@ -58,6 +58,12 @@ PATCHCORE_API GQuark patchcore_error_quark(void);
 /* "0.1.0" */
 PATCHCORE_API const gchar* patchcore_version(void);
 
+/* Has LibTorch and what else is below set up what they otherwise set up when they are first used;
+ * some 50 ms, once a process. exit() destroys what was set up last first: a program whose threads
+ * may still be in this library then, and which waits for them in a handler of atexit(), calls this
+ * before it registers the handler. Any thread. */
+PATCHCORE_API void patchcore_prepare(void);
+
 /* ---- the network -------------------------------------------------------------------------- */
 
 typedef struct _PatchcoreBackbone PatchcoreBackbone;
