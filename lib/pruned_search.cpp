@@ -29,10 +29,8 @@ constexpr int64_t kFirstBlocks = 1;
 constexpr int64_t kLead = 4;
 // Queries of such a tile whose nearest row others try.
 constexpr int64_t kHints = 8;
-// What a look at a row and a computed distance cost, in products of two values of the filter; they
-// wait for memory mostly.
+// What a look at a row costs, in products of two values of the filter; it waits for memory mostly.
 constexpr int64_t kLookCost = 2048;
-constexpr int64_t kDistanceCost = 64;  // a value of the row
 // Distances whose cost a query may have had in any case before it goes on with whole rows.
 constexpr int64_t kDistancesAtFirst = 24;
 // Rows that are on their way to the processor while others are worked on.
@@ -132,7 +130,7 @@ class PrunedSearch::Walk {
       const Chunk chunk(rows, block, blocks);
       for (const int64_t first : tiles) visit(short_, first, chunk);
       block += blocks;
-      for (const int64_t first : tiles) find_hard(first, block * kBlockRows);
+      find_hard(tiles, block * kBlockRows);
     }
   }
 
@@ -147,18 +145,19 @@ class PrunedSearch::Walk {
     }
   }
 
-  /// Those of a tile whose short heads have left so much to do, of so many rows, that whole ones
-  /// cost less.
-  void find_hard(int64_t first, int64_t rows) {
+  /// Those whose short heads have left so much to do, of so many rows, that whole ones cost less.
+  void find_hard(const std::vector<int64_t>& tiles, int64_t rows) {
     if (search_.whole_.blocks() == 0) return;
-    const int64_t at_first = (kDistancesAtFirst + 2 * k_) * kDistanceCost * width_;
+    const int64_t at_first = (kDistancesAtFirst + 2 * k_) * distance_cost_;
     const int64_t much = at_first + rows * (search_.whole_.width - search_.short_.width);
-    for (int64_t query = first; query < std::min(first + tile_, count_); ++query) {
-      if (is_hard_[query] || cost_[query] <= much) continue;
-      is_hard_[query] = true;
-      const at::Tensor row = queries_.slice(0, query, query + 1);
-      whole_.append(search_.principal_.heads(row, {width_}).front(), {query}, tile_);
-    }
+    std::vector<int64_t> hard;
+    for (const int64_t first : tiles)
+      for (int64_t query = first; query < std::min(first + tile_, count_); ++query)
+        if (!is_hard_[query] && cost_[query] > much) hard.push_back(query);
+    if (hard.empty()) return;
+    for (const int64_t query : hard) is_hard_[query] = true;
+    const at::Tensor values = queries_.index_select(0, at::tensor(hard));
+    whole_.append(search_.principal_.heads(values, {width_}).front(), hard, tile_);
   }
 
   /// The queries of a follower try what some of the leaders before and behind it have found.
@@ -253,7 +252,7 @@ class PrunedSearch::Walk {
       offer(query, order_[done].second);
       at_most = limit();
     }
-    cost_[query] += kDistanceCost * width_ * static_cast<int64_t>(done);
+    cost_[query] += distance_cost_ * static_cast<int64_t>(done);
   }
 
   float radius(int64_t query) const { return nearest_[query].radius(); }
@@ -268,6 +267,7 @@ class PrunedSearch::Walk {
   const at::Tensor& queries_;
   const int64_t tile_ = search_.kernels_.queries;
   const int64_t width_ = queries_.size(1);
+  const int64_t distance_cost_ = search_.kernels_.distance_cost * width_;
   const float* rows_ = search_.bank_.const_data_ptr<float>();
   const float* values_ = queries_.const_data_ptr<float>();
   int64_t count_;

@@ -48,7 +48,7 @@ struct Avx2 {
 
 }  // namespace
 
-const Kernels kAvx2{Avx2::kQueries, kHeadWidth, filter<Avx2>, squared_distance<Avx2>,
-                    product<Avx2>};
+const Kernels kAvx2{Avx2::kQueries,         kHeadWidth,   kDistanceCost, filter<Avx2>,
+                    squared_distance<Avx2>, product<Avx2>};
 
 }  // namespace patchcore::kernels

@@ -27,7 +27,7 @@ struct Avx512 : Avx512Vectors {
 
 }  // namespace
 
-const Kernels kAvx512{Avx512::kQueries, kHeadWidth, filter<Avx512>, squared_distance<Avx512>,
-                      product<Avx512>};
+const Kernels kAvx512{Avx512::kQueries,         kHeadWidth,     kDistanceCost, filter<Avx512>,
+                      squared_distance<Avx512>, product<Avx512>};
 
 }  // namespace patchcore::kernels

@@ -10,7 +10,8 @@ struct Avx512Bf16 : Avx512Bf16Vectors {
 
 }  // namespace
 
-const Kernels kAvx512Bf16{Avx512Bf16::kQueries, kHeadWidth, filter<Avx512Bf16>,
-                          squared_distance<Avx512Bf16>, product<Avx512Bf16>};
+const Kernels kAvx512Bf16{
+    Avx512Bf16::kQueries,         kHeadWidth,         kDistanceCost, filter<Avx512Bf16>,
+    squared_distance<Avx512Bf16>, product<Avx512Bf16>};
 
 }  // namespace patchcore::kernels

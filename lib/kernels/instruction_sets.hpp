@@ -14,8 +14,8 @@ extern const Kernels kAvx512;
 extern const Kernels kAvx512Bf16;
 extern const Kernels kAmx;
 
-/// Kernels::head_width where products are sums of vectors.
-constexpr int64_t kHeadWidth = 64;
+/// Of Kernels where products are sums of vectors.
+constexpr int64_t kHeadWidth = 64, kDistanceCost = 64;
 
 /// Value i of a difference goes into sum i % kDistanceLanes.
 constexpr int64_t kDistanceLanes = 64;

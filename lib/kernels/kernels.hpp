@@ -29,8 +29,10 @@ struct Candidates {
 };
 
 struct Kernels {
-  int64_t queries;     ///< that `filter` takes together
-  int64_t head_width;  ///< of heads that balance what `filter` takes with what it leaves to do
+  int64_t queries;        ///< that `filter` takes together
+  int64_t head_width;     ///< of heads that balance what `filter` takes with what it leaves to do
+  int64_t distance_cost;  ///< of a value of a row whose distance is computed, which is waited for
+                          ///< most of the time: products of two values that `filter` makes in it
   void (*filter)(const Filter&, Candidates* of_each_query);
 
   /// Sum of (a - b)^2 over n values, in fp32 and in an order that is the same in each instruction

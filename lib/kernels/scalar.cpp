@@ -44,6 +44,6 @@ float product(const uint16_t* a, const uint16_t* b, int64_t n) {
 
 }  // namespace
 
-const Kernels kScalar{kQueries, kHeadWidth, filter, squared_distance, product};
+const Kernels kScalar{kQueries, kHeadWidth, kDistanceCost, filter, squared_distance, product};
 
 }  // namespace patchcore::kernels
