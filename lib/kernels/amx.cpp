@@ -12,7 +12,7 @@ using Simd = Avx512Bf16Vectors;
 // of the bank, or the fp32 sums of 16 queries and 16 rows. Two times two tiles of sums are worked
 // on at once.
 constexpr int64_t kTileRows = 16, kLanes = 16, kValues = 32;
-constexpr int64_t kTilesHeadWidth = 128, kTilesDistanceCost = 256;
+constexpr int64_t kTilesHeadWidth = 128, kTilesDistanceCost = 128;
 constexpr int64_t kQueries = 2 * kTileRows, kVectors = kBlockRows / kLanes;
 // The tile registers, by number as the instructions want them; 0 to 3 hold sums.
 #define QUERIES 4

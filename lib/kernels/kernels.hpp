@@ -10,7 +10,7 @@ constexpr int64_t kBlockRows = 64;
 
 /// Which of some rows m may be near to which of some queries q: those whose q m - |m|^2 / 2, which
 /// grows as |q - m| falls, is above a query's limit. Values are bf16, products are summed in fp32
-/// in an order of each instruction set's own.
+/// in an order of each instruction set's own. Fast where queries and rows begin at a cache line.
 struct Filter {
   const uint16_t* queries;  ///< Kernels::queries x width
   const float* limits;      ///< Kernels::queries; infinity: no row at all
