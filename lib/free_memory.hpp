@@ -10,8 +10,8 @@
 namespace patchcore {
 
 /// Gives the system back what is free in the middle of the heap. glibc keeps it, and what loading a
-/// network leaves there in pieces is more than the network. Takes some milliseconds, for which other
-/// threads that allocate may have to wait.
+/// network leaves there in pieces is more than the network. Takes some milliseconds, for which
+/// other threads that allocate may have to wait.
 inline void return_free_memory() {
 #ifdef __GLIBC__
   malloc_trim(/*pad=*/0);
