@@ -85,8 +85,8 @@ std::vector<at::Tensor> MobileNetV2::features(const at::Tensor& input) const {
   std::vector<at::Tensor> outputs;
   for (const Block& block : blocks_) {
     x = block(x);
-    // A copy: the next block may write its sum over its input.
-    if (block.name == layers()[outputs.size()].name) outputs.push_back(x.clone());
+    // No later block writes its sum over this: what ends a stage goes into a block without one.
+    if (block.name == layers()[outputs.size()].name) outputs.push_back(x);
   }
   return outputs;
 }

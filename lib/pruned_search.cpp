@@ -302,6 +302,8 @@ PrunedSearch::PrunedSearch(at::Tensor bank, const Monitor& monitor, const kernel
 
 PrunedSearch::LongHeads PrunedSearch::lengthened(Heads heads, const Heads& short_heads) {
   LongHeads result;
+  result.rests.reserve(heads.rows());
+  result.shifts.reserve(heads.rows());
   for (int64_t row = 0; row < heads.rows(); ++row) {
     const float rest = from_bf16(short_heads.row(row)[short_heads.width - 1]);
     const float before = short_heads.squares[row] - rest * rest;

@@ -39,3 +39,18 @@ inline void assert_torchvisions(const std::string& net, const NoiseWeights& weig
   ck_assert_uint_eq(index, 2);
   ck_assert_uint_eq(features.size(), index);
 }
+
+/// A layer's values are the same whether it is the last that is asked for or others follow it,
+/// which are computed from it and might be written over it.
+inline void assert_layers_keep_their_values(const std::string& net, const NoiseWeights& weights,
+                                            const std::vector<std::string>& layers) {
+  const TemporaryFolder folder;
+  patchcore::write_safetensors(folder / "w", {}, weights.tensors);
+  const auto features = [&](const std::vector<std::string>& some) {
+    return patchcore::Backbone::get(network_options(net, folder / "w", some))
+        ->features(network_input());
+  };
+  const auto together = features(layers);
+  for (size_t i = 0; i < layers.size(); ++i)
+    ck_assert_msg(together[i].equal(features({layers[i]})[0]), "%s", layers[i].c_str());
+}

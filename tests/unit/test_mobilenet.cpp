@@ -34,6 +34,13 @@ START_TEST(layers_have_the_channels_and_strides_that_are_told) {
 }
 END_TEST
 
+START_TEST(a_layer_keeps_its_values_whatever_follows_it) {
+  assert_layers_keep_their_values(kNet, MobileNetWeights(17),
+                                  {"features.1", "features.3", "features.6", "features.10",
+                                   "features.13", "features.16", "features.17"});
+}
+END_TEST
+
 START_TEST(two_layers_of_one_grid_may_be_joined) {
   const TemporaryFolder folder;
   write_safetensors(folder / "w", {}, MobileNetWeights(13).tensors);
@@ -63,6 +70,7 @@ int main() {
   tcase_set_timeout(tests, 60);
   tcase_add_test(tests, features_of_mobilenet_v2_are_torchvisions);
   tcase_add_test(tests, layers_have_the_channels_and_strides_that_are_told);
+  tcase_add_test(tests, a_layer_keeps_its_values_whatever_follows_it);
   tcase_add_test(tests, two_layers_of_one_grid_may_be_joined);
   tcase_add_test(tests, a_parameter_behind_the_last_layer_is_not_needed_and_one_before_it_is);
   suite_add_tcase(suite, tests);

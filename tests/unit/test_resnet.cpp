@@ -69,6 +69,12 @@ START_TEST(layers_tell_their_channels_and_strides_and_maps_have_them) {
 }
 END_TEST
 
+START_TEST(a_layer_keeps_its_values_whatever_follows_it) {
+  assert_layers_keep_their_values("resnet18", ResNetWeights("resnet18", 4),
+                                  {"layer1", "layer2", "layer3", "layer4"});
+}
+END_TEST
+
 START_TEST(an_images_features_do_not_depend_on_its_batch) {
   const TemporaryFolder folder;
   write_safetensors(folder / "w", {}, ResNetWeights("resnet18", 3).tensors);
@@ -274,6 +280,7 @@ int main() {
   tcase_add_test(features, features_of_resnet50_are_torchvisions);
   tcase_add_test(features, features_of_wide_resnet50_2_are_torchvisions);
   tcase_add_test(features, layers_tell_their_channels_and_strides_and_maps_have_them);
+  tcase_add_test(features, a_layer_keeps_its_values_whatever_follows_it);
   tcase_add_test(features, an_images_features_do_not_depend_on_its_batch);
   tcase_add_test(features, weights_may_be_stored_in_half_precision);
   suite_add_tcase(suite, features);
