@@ -9,12 +9,10 @@
 #include <span>
 #include <vector>
 
+#include "blender.hpp"
+
 namespace gstpatchcore {
 namespace {
-
-struct Colour {
-  guint8 r, g, b;
-};
 
 constexpr Colour kWhite{255, 255, 255}, kRed{255, 48, 48};
 
@@ -64,16 +62,25 @@ guint8 to_byte(gdouble share) {
   return static_cast<guint8>(255 * std::clamp(share, 0.0, 1.0) + 0.5);
 }
 
-/// The format is BGRA or ARGB in memory, as the machine's byte order has it: one native word.
-guint32 word_of(Colour colour, guint8 alpha) {
-  return guint32{alpha} << 24 | guint32{colour.r} << 16 | guint32{colour.g} << 8 |
-         guint32{colour.b};
+/// The colours of normalized values at equal steps from 0 to 1.
+using Ramp = std::array<guint32, 1024>;
+
+Ramp ramp_of(const Palette& palette, gdouble opacity) {
+  Ramp ramp;
+  for (size_t i = 0; i < ramp.size(); ++i) {
+    const gdouble value = static_cast<gdouble>(i) / (ramp.size() - 1);
+    ramp[i] = pixel(palette[to_byte(value)], to_byte(opacity * visibility(value)));
+  }
+  return ramp;
 }
 
-BufferPtr picture(const std::vector<guint32>& words, guint width, guint height) {
-  BufferPtr buffer(gst_buffer_new_memdup(words.data(), words.size() * sizeof words[0]));
+/// A pixel is a native word in GStreamer's format too.
+BufferPtr buffer_of(const Picture& picture) {
+  BufferPtr buffer(gst_buffer_new_memdup(picture.pixels.data(),
+                                         picture.pixels.size() * sizeof picture.pixels[0]));
   gst_buffer_add_video_meta(buffer.get(), GST_VIDEO_FRAME_FLAG_NONE,
-                            GST_VIDEO_OVERLAY_COMPOSITION_FORMAT_RGB, width, height);
+                            GST_VIDEO_OVERLAY_COMPOSITION_FORMAT_RGB, picture.width,
+                            picture.height);
   return buffer;
 }
 
@@ -107,43 +114,43 @@ std::vector<guint8> outline(std::span<const gfloat> map, guint width, guint heig
 
 }  // namespace
 
-OverlayPainter::OverlayPainter(const GstVideoInfo& info, const LiveConfig& live)
-    : info_(info), live_(live) {}
-
-OverlayPainter::~OverlayPainter() {
-  if (composition_) gst_video_overlay_composition_unref(composition_);
+Picture OverlayPainter::painted_map(const Job& job, const PatchcoreBankInfo& bank, bool heat,
+                                    bool rims) const {
+  const std::span<const gfloat> map = values_of(job.result);
+  Picture picture{job.result.map_width, job.result.map_height, std::vector<guint32>(map.size())};
+  if (heat) {
+    const MapScale scale(bank, map);
+    const Ramp ramp = ramp_of(palette_of(grey() ? Colormap::Grey : live_.colormap), live_.opacity);
+    for (size_t i = 0; i < map.size(); ++i) {
+      const gdouble value = scale(map[i]);
+      // No number is shown as nothing.
+      const gdouble step = value > 0 ? std::min(value, 1.0) * (ramp.size() - 1) + 0.5 : 0;
+      picture.pixels[i] = ramp[static_cast<size_t>(step)];
+    }
+  }
+  if (rims) paint_rims(job, bank.pixel_threshold, &picture);
+  return picture;
 }
 
-bool OverlayPainter::grey() const { return GST_VIDEO_INFO_IS_GRAY(&info_); }
+void OverlayPainter::paint_rims(const Job& job, gdouble threshold, Picture* picture) const {
+  // Two pixels of the frame, or more where it is large.
+  const gdouble line = std::max(2.0, GST_VIDEO_INFO_HEIGHT(&info_) / 360.0);
+  const gdouble across = job.region.w * GST_VIDEO_INFO_WIDTH(&info_);
+  const auto thickness = static_cast<guint>(std::ceil(line * picture->width / across));
+  const auto rim =
+      outline(values_of(job.result), picture->width, picture->height, threshold, thickness);
+  for (size_t i = 0; i < rim.size(); ++i)
+    if (rim[i]) picture->pixels[i] = pixel(grey() ? kWhite : kRed, 255);
+}
 
 void OverlayPainter::add_map(const Job& job, const PatchcoreBankInfo& bank) {
-  const PatchcoreResult& r = job.result;
   const bool heat = live_.overlay == Overlay::Heatmap || live_.overlay == Overlay::Both;
   const bool rims =
       bank.calibrated && (live_.overlay == Overlay::Regions || live_.overlay == Overlay::Both);
-  if ((!heat && !rims) || (bank.calibrated && r.map_peak < bank.pixel_threshold)) return;
-
+  if ((!heat && !rims) || (bank.calibrated && job.result.map_peak < bank.pixel_threshold)) return;
   const gdouble w = GST_VIDEO_INFO_WIDTH(&info_), h = GST_VIDEO_INFO_HEIGHT(&info_);
-  const std::span<const gfloat> map = values_of(r);
-  std::vector<guint32> words(map.size(), 0);
-  if (heat) {
-    const MapScale scale(bank, map);
-    const Palette& palette = palette_of(grey() ? Colormap::Grey : live_.colormap);
-    for (size_t i = 0; i < map.size(); ++i) {
-      const gdouble value = scale(map[i]);
-      words[i] = word_of(palette[to_byte(value)], to_byte(live_.opacity * visibility(value)));
-    }
-  }
-  if (rims) {
-    // Two pixels of the frame, or more where it is large.
-    const gdouble line = std::max(2.0, h / 360);
-    const auto thickness = static_cast<guint>(std::ceil(line * r.map_width / (job.region.w * w)));
-    const auto rim = outline(map, r.map_width, r.map_height, bank.pixel_threshold, thickness);
-    for (size_t i = 0; i < rim.size(); ++i)
-      if (rim[i]) words[i] = word_of(grey() ? kWhite : kRed, 255);
-  }
-  add(picture(words, r.map_width, r.map_height).get(), job.region.x * w, job.region.y * h,
-      job.region.w * w, job.region.h * h);
+  const Region& r = job.region;
+  pictures_.push_back({painted_map(job, bank, heat, rims), {r.x * w, r.y * h, r.w * w, r.h * h}});
 }
 
 void OverlayPainter::add_score(const Job& job, const PatchcoreBankInfo& bank, bool anomalous) {
@@ -161,33 +168,48 @@ void OverlayPainter::add_score(const Job& job, const PatchcoreBankInfo& bank, bo
 
   const guint border = letters / 2, across = width + 2 * border, down = height + 2 * border;
   constexpr gdouble kShade = 0.6;  // of what lies behind the text
-  std::vector<guint32> words(gsize{across} * down, word_of({0, 0, 0}, to_byte(kShade)));
+  Picture picture{across, down,
+                  std::vector<guint32>(gsize{across} * down, pixel({0, 0, 0}, to_byte(kShade)))};
   const Colour colour = anomalous && !grey() ? kRed : kWhite;
   for (guint y = 0; y < height; ++y)
     for (guint x = 0; x < width; ++x) {
       const gdouble ink = mask.get()[gsize{y} * width + x] / 255.0;
       const auto mixed = [&](guint8 full) { return static_cast<guint8>(full * ink + 0.5); };
-      words[gsize{y + border} * across + x + border] =
-          word_of({mixed(colour.r), mixed(colour.g), mixed(colour.b)},
-                  to_byte(kShade + (1 - kShade) * ink));
+      picture.pixels[gsize{y + border} * across + x + border] =
+          pixel({mixed(colour.r), mixed(colour.g), mixed(colour.b)},
+                to_byte(kShade + (1 - kShade) * ink));
     }
-  add(picture(words, across, down).get(), job.region.x * w, job.region.y * h, across, down);
-}
-
-void OverlayPainter::add(GstBuffer* pixels, gdouble x, gdouble y, gdouble width, gdouble height) {
-  GstVideoOverlayRectangle* rectangle = gst_video_overlay_rectangle_new_raw(
-      pixels, static_cast<gint>(x), static_cast<gint>(y), static_cast<guint>(std::max(1.0, width)),
-      static_cast<guint>(std::max(1.0, height)), GST_VIDEO_OVERLAY_FORMAT_FLAG_NONE);
-  if (!composition_) composition_ = gst_video_overlay_composition_new(nullptr);
-  gst_video_overlay_composition_add_rectangle(composition_, rectangle);
-  gst_video_overlay_rectangle_unref(rectangle);
+  // At whole pixels, so that letters stay sharp.
+  pictures_.push_back({std::move(picture),
+                       {std::floor(job.region.x * w), std::floor(job.region.y * h),
+                        static_cast<gdouble>(across), static_cast<gdouble>(down)}});
 }
 
 void OverlayPainter::blend(GstBuffer* buffer) const {
   GstVideoFrame frame;
-  if (!composition_ || !gst_video_frame_map(&frame, &info_, buffer, GST_MAP_READWRITE)) return;
-  gst_video_overlay_composition_blend(composition_, &frame);
+  if (pictures_.empty() || !gst_video_frame_map(&frame, &info_, buffer, GST_MAP_READWRITE)) return;
+  if (Blender::usable(info_)) {
+    const Blender blender(info_);
+    for (const Placed& placed : pictures_) blender.blend(&frame, placed.picture, placed.where);
+  } else {
+    compose(&frame);
+  }
   gst_video_frame_unmap(&frame);
+}
+
+void OverlayPainter::compose(GstVideoFrame* frame) const {
+  GstVideoOverlayComposition* composition = gst_video_overlay_composition_new(nullptr);
+  for (const Placed& placed : pictures_) {
+    const Rectangle& r = placed.where;
+    GstVideoOverlayRectangle* rectangle = gst_video_overlay_rectangle_new_raw(
+        buffer_of(placed.picture).get(), static_cast<gint>(r.x), static_cast<gint>(r.y),
+        static_cast<guint>(std::max(1.0, r.w)), static_cast<guint>(std::max(1.0, r.h)),
+        GST_VIDEO_OVERLAY_FORMAT_FLAG_NONE);
+    gst_video_overlay_composition_add_rectangle(composition, rectangle);
+    gst_video_overlay_rectangle_unref(rectangle);
+  }
+  gst_video_overlay_composition_blend(composition, frame);
+  gst_video_overlay_composition_unref(composition);
 }
 
 }  // namespace gstpatchcore

@@ -3,18 +3,19 @@
 
 #include <gst/video/video.h>
 
+#include <vector>
+
 #include "config.hpp"
 #include "job.hpp"
+#include "picture.hpp"
 
 namespace gstpatchcore {
 
-/// What is painted on a frame, gathered and then blended at once, in the frame's own format.
+/// What is painted on a frame, gathered and then blended in the frame's own format.
 class OverlayPainter {
  public:
-  OverlayPainter(const GstVideoInfo& info, const LiveConfig& live);
-  ~OverlayPainter();
-  OverlayPainter(const OverlayPainter&) = delete;
-  OverlayPainter& operator=(const OverlayPainter&) = delete;
+  /// Both are kept by the caller.
+  OverlayPainter(const GstVideoInfo& info, const LiveConfig& live) : info_(info), live_(live) {}
 
   /// What `overlay` asks for of a result's map. The heatmap is clear below the pixel threshold and
   /// has `opacity` well above; outlines run around what is at or above it. Without a calibration
@@ -24,17 +25,24 @@ class OverlayPainter {
   /// The score at the upper left of where the job looked; normalized, without a calibration raw.
   void add_score(const Job& job, const PatchcoreBankInfo& bank, bool anomalous);
 
-  /// Paints what was added on a writable buffer.
+  /// Paints what was added on a writable buffer: by Blender, or for formats that it doesn't take by
+  /// GStreamer's overlay composition.
   void blend(GstBuffer* buffer) const;
 
  private:
-  /// pixels: in GstVideoOverlayComposition's format, alpha not premultiplied. Pixels of the frame.
-  void add(GstBuffer* pixels, gdouble x, gdouble y, gdouble width, gdouble height);
-  bool grey() const;
+  struct Placed {
+    Picture picture;
+    Rectangle where;
+  };
+
+  Picture painted_map(const Job& job, const PatchcoreBankInfo& bank, bool heat, bool rims) const;
+  void paint_rims(const Job& job, gdouble threshold, Picture* picture) const;
+  void compose(GstVideoFrame* frame) const;
+  bool grey() const { return GST_VIDEO_INFO_IS_GRAY(&info_); }
 
   const GstVideoInfo& info_;
   const LiveConfig& live_;
-  GstVideoOverlayComposition* composition_ = nullptr;  ///< nullptr: nothing was added
+  std::vector<Placed> pictures_;
 };
 
 }  // namespace gstpatchcore

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The way of a picture onto a plane: a row's pixels become premultiplied samples of each of the
+// plane's components, these are stretched to the frame's width and put where the component has its
+// bytes, and each of the frame's rows is mixed with two such rows, byte by byte, whatever they
+// mean. Bytes that belong to no component have an alpha of 0.
+#include "blender.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+// The loops, once more for AVX2, chosen between when the plugin is loaded.
+#if defined(__x86_64__) && defined(__GLIBC__)
+#define FOR_EACH_PROCESSOR __attribute__((target_clones("avx2", "default")))
+#else
+#define FOR_EACH_PROCESSOR
+#endif
+
+namespace gstpatchcore {
+namespace {
+
+/// Two neighbours out of a row of pixels, and how much the second weighs.
+struct Between {
+  guint first, second;
+  guint weight;  ///< of 256
+};
+
+/// at: in the frame; the `count` pixels fill `extent` of it from `begin` on.
+Between between(gdouble at, gdouble begin, gdouble extent, guint count) {
+  const gdouble place = std::clamp((at - begin) / extent * count - 0.5, 0.0, count - 1.0);
+  const auto first = static_cast<guint>(place);
+  return {first, std::min(first + 1, count - 1), static_cast<guint>((place - first) * 256 + 0.5)};
+}
+
+/// The samples of a component along one side of the frame, each of 2^sub pixels; the last may have
+/// fewer.
+struct Axis {
+  guint size, sub;
+
+  guint count() const { return (size + (1u << sub) - 1) >> sub; }
+  gdouble middle(guint sample) const {
+    return (static_cast<gdouble>(sample << sub) + std::min((sample + 1) << sub, size)) / 2;
+  }
+  /// Those whose middle lies in begin to begin + extent.
+  std::pair<guint, guint> within(gdouble begin, gdouble extent) const {
+    const auto reaches = [&](gdouble from) {
+      guint sample = static_cast<guint>(std::clamp(from, 0.0, gdouble(size))) >> sub;
+      while (sample < count() && middle(sample) < from) ++sample;
+      return sample;
+    };
+    return {reaches(begin), reaches(begin + extent)};
+  }
+};
+
+/// What a component is of red, green and blue, in 65536ths.
+struct Weights {
+  gint r, g, b, offset;
+
+  Weights(gdouble red, gdouble green, gdouble blue, gdouble at_black)
+      : r(fixed(red)), g(fixed(green)), b(fixed(blue)), offset(fixed(at_black)) {}
+
+  static gint fixed(gdouble value) { return static_cast<gint>(std::lround(value * 65536)); }
+};
+
+std::array<Weights, 4> rgb_weights() {
+  return {Weights{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}, {0, 0, 0, 255}};
+}
+
+/// By the frame's matrix and range; BT.601 where it names none.
+std::array<Weights, 4> yuv_weights(const GstVideoInfo& info) {
+  gdouble kr = 0.299, kb = 0.114;
+  gst_video_color_matrix_get_Kr_Kb(info.colorimetry.matrix, &kr, &kb);
+  gint offset[GST_VIDEO_MAX_COMPONENTS], scale[GST_VIDEO_MAX_COMPONENTS];
+  gst_video_color_range_offsets(info.colorimetry.range, info.finfo, offset, scale);
+  const gdouble kg = 1 - kr - kb;
+  const gdouble y = scale[0] / 255.0, u = scale[1] / 255.0 / 2 / (1 - kb),
+                v = scale[2] / 255.0 / 2 / (1 - kr);
+  return {Weights{kr * y, kg * y, kb * y, gdouble(offset[0])},
+          {-kr * u, -kg * u, (1 - kb) * u, gdouble(offset[1])},
+          {(1 - kr) * v, -kg * v, -kb * v, gdouble(offset[2])},
+          {0, 0, 0, 255}};
+}
+
+/// A component of a plane.
+struct Channel {
+  Weights weights;
+  guint offset, step;  ///< in a row: where its first sample is, and from one to the next
+  std::pair<guint, guint> samples;
+
+  // Of each of the samples, see Between.
+  std::vector<guint32> first, second, weight;
+};
+
+constexpr guint div255(guint value) { return (value + 128 + ((value + 128) >> 8)) >> 8; }
+
+/// Premultiplied samples of a component, their alpha above: 16 bits each.
+void premultiply(const guint32* pixels, guint count, const Weights& w, guint32* samples) {
+  for (guint i = 0; i < count; ++i) {
+    const guint32 p = pixels[i];
+    const auto r = static_cast<gint>(p >> 16 & 255), g = static_cast<gint>(p >> 8 & 255),
+               b = static_cast<gint>(p & 255);
+    const gint value = (w.r * r + w.g * g + w.b * b + w.offset + 32768) >> 16;
+    const guint alpha = p >> 24, level = static_cast<guint>(std::clamp(value, 0, 255));
+    samples[i] = div255(level * alpha) | alpha << 16;
+  }
+}
+
+/// A picture's row as one plane has it.
+struct Layer {
+  std::vector<guint16> bytes;  ///< of each byte of the plane's row the premultiplied level, and
+                               ///< above it the alpha
+  bool shows = false;          ///< some alpha isn't 0
+  gint row = -1;               ///< of the picture
+};
+
+/// Samples between their neighbours in a picture's row. out: at intervals of `step`.
+FOR_EACH_PROCESSOR void stretch(const guint32* row, const Channel& channel, guint16* out) {
+  const guint32 *first = channel.first.data(), *second = channel.second.data(),
+                *weight = channel.weight.data();
+  const size_t count = channel.first.size();
+  // Level and alpha at once: neither can reach the other.
+  const auto mixed = [&](size_t i) {
+    const guint32 sum = row[first[i]] * (256 - weight[i]) + row[second[i]] * weight[i] + 0x00800080;
+    return static_cast<guint16>((sum >> 8 & 255) | (sum >> 16 & 0xff00));
+  };
+  if (channel.step == 1)
+    for (size_t i = 0; i < count; ++i) out[i] = mixed(i);
+  else
+    for (size_t i = 0; i < count; ++i) out[i * channel.step] = mixed(i);
+}
+
+/// A row of the frame under what lies between two layers; sums of 16 bits, for compilers to make
+/// vectors of. weight: of `below`, of 256.
+FOR_EACH_PROCESSOR void mix(guint8* frame, const guint16* above, const guint16* below,
+                            guint16 weight, guint count) {
+  const auto rest = static_cast<guint16>(256 - weight);
+  const auto between = [&](guint a, guint b) {
+    return static_cast<guint16>(static_cast<guint16>(a * rest + b * weight + 128) >> 8);
+  };
+  for (guint i = 0; i < count; ++i) {
+    const guint16 level = between(above[i] & 255, below[i] & 255);
+    const guint16 alpha = between(above[i] >> 8, below[i] >> 8);
+    const auto kept = static_cast<guint16>(frame[i] * (255 - alpha) + 128);
+    frame[i] = static_cast<guint8>((static_cast<guint16>(kept + (kept >> 8)) >> 8) + level);
+  }
+}
+
+/// One plane under a picture.
+class PlaneBlender {
+ public:
+  PlaneBlender(const Picture& picture, std::vector<Channel> channels)
+      : picture_(picture), channels_(std::move(channels)), samples_(picture.width) {
+    for (const Channel& c : channels_) {
+      if (c.samples.first == c.samples.second) continue;
+      begin_ = std::min(begin_, c.offset + c.samples.first * c.step);
+      end_ = std::max(end_, c.offset + (c.samples.second - 1) * c.step + 1);
+    }
+    for (Layer& layer : layers_) layer.bytes.resize(end_);
+  }
+
+  void blend(guint8* row, const Between& rows) {
+    if (begin_ >= end_) return;
+    const Layer &above = layer(rows.first), &below = layer(rows.second);
+    if (above.shows || below.shows)
+      mix(row + begin_, &above.bytes[begin_], &below.bytes[begin_],
+          static_cast<guint16>(rows.weight), end_ - begin_);
+  }
+
+ private:
+  /// The rows that a frame's row lies between are neighbours: two places are enough.
+  const Layer& layer(guint row) {
+    Layer& layer = layers_[row % 2];
+    if (std::exchange(layer.row, static_cast<gint>(row)) != static_cast<gint>(row)) {
+      const guint32* pixels = &picture_.pixels[gsize{row} * picture_.width];
+      layer.shows =
+          std::any_of(pixels, pixels + picture_.width, [](guint32 p) { return p >> 24 != 0; });
+      for (const Channel& channel : channels_) {
+        premultiply(pixels, picture_.width, channel.weights, samples_.data());
+        stretch(samples_.data(), channel,
+                layer.bytes.data() + channel.offset + channel.samples.first * channel.step);
+      }
+    }
+    return layer;
+  }
+
+  const Picture& picture_;
+  const std::vector<Channel> channels_;
+  std::vector<guint32> samples_;
+  guint begin_ = G_MAXUINT, end_ = 0;  ///< bytes of a row
+  std::array<Layer, 2> layers_;
+};
+
+/// Rows of chroma of an interlaced frame are of one field each, as are their pixels.
+gdouble middle_of_row(const Axis& rows, guint row, bool interlaced) {
+  if (!interlaced || rows.sub != 1) return rows.middle(row);
+  return std::min<gdouble>(4 * (row / 2) + row % 2 + 1.5, rows.size - 0.5);
+}
+
+}  // namespace
+
+bool Blender::usable(const GstVideoInfo& info) {
+  const GstVideoFormatInfo* format = info.finfo;
+  if (GST_VIDEO_FORMAT_INFO_IS_COMPLEX(format) || GST_VIDEO_FORMAT_INFO_IS_TILED(format) ||
+      GST_VIDEO_FORMAT_INFO_HAS_PALETTE(format))
+    return false;
+  for (guint c = 0; c < format->n_components; ++c)
+    if (format->depth[c] != 8 || format->shift[c] != 0 || format->pixel_stride[c] < 1) return false;
+  return format->n_components > 0;
+}
+
+void Blender::blend(GstVideoFrame* frame, const Picture& picture, const Rectangle& where) const {
+  const GstVideoFormatInfo* format = info_.finfo;
+  const auto width = static_cast<guint>(GST_VIDEO_INFO_WIDTH(&info_)),
+             height = static_cast<guint>(GST_VIDEO_INFO_HEIGHT(&info_));
+  const auto weights = GST_VIDEO_FORMAT_INFO_IS_RGB(format) ? rgb_weights() : yuv_weights(info_);
+  for (guint plane = 0; plane < format->n_planes; ++plane) {
+    std::vector<Channel> channels;
+    Axis rows{height, 0};
+    for (guint c = 0; c < format->n_components; ++c) {
+      if (format->plane[c] != plane) continue;
+      const Axis axis{width, format->w_sub[c]};
+      rows.sub = format->h_sub[c];
+      const bool is_alpha =
+          c + 1 == format->n_components && GST_VIDEO_FORMAT_INFO_HAS_ALPHA(format);
+      Channel channel{weights[is_alpha ? 3 : c],
+                      format->poffset[c],
+                      static_cast<guint>(format->pixel_stride[c]),
+                      axis.within(where.x, where.w),
+                      {},
+                      {},
+                      {}};
+      for (guint s = channel.samples.first; s < channel.samples.second; ++s) {
+        const Between b = between(axis.middle(s), where.x, where.w, picture.width);
+        channel.first.push_back(b.first);
+        channel.second.push_back(b.second);
+        channel.weight.push_back(b.weight);
+      }
+      channels.push_back(std::move(channel));
+    }
+    PlaneBlender blender(picture, std::move(channels));
+    auto* data = static_cast<guint8*>(GST_VIDEO_FRAME_PLANE_DATA(frame, plane));
+    const gssize stride = GST_VIDEO_FRAME_PLANE_STRIDE(frame, plane);
+    const auto [first, last] = rows.within(where.y, where.h);
+    for (guint row = first; row < last; ++row)
+      blender.blend(data + row * stride,
+                    between(middle_of_row(rows, row, GST_VIDEO_FRAME_IS_INTERLACED(frame)), where.y,
+                            where.h, picture.height));
+  }
+}
+
+}  // namespace gstpatchcore
