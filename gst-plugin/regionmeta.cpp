@@ -14,6 +14,7 @@ namespace gstpatchcore {
 namespace {
 
 constexpr const char* kType = "anomaly";
+constexpr const char* kParameter = "patchcore-region";
 
 struct FrameSize {
   gint width, height;
@@ -41,8 +42,8 @@ void attach_roi(GstBuffer* buffer, const AnomalyRegion& region, FrameSize frame,
       buffer, kType, static_cast<guint>(box.x), static_cast<guint>(box.y),
       static_cast<guint>(box.width), static_cast<guint>(box.height));
   GstStructure* param = gst_structure_new(
-      "patchcore-region", "result", G_TYPE_UINT, result, "score", G_TYPE_DOUBLE, region.peak,
-      "peak-x", G_TYPE_DOUBLE, region.peak_x, "peak-y", G_TYPE_DOUBLE, region.peak_y, nullptr);
+      kParameter, "result", G_TYPE_UINT, result, "score", G_TYPE_DOUBLE, region.peak, "peak-x",
+      G_TYPE_DOUBLE, region.peak_x, "peak-y", G_TYPE_DOUBLE, region.peak_y, nullptr);
   if (!std::isnan(region.normalized_peak))
     gst_structure_set(param, "normalized-score", G_TYPE_DOUBLE, region.normalized_peak, nullptr);
   gst_video_region_of_interest_meta_add_param(meta, param);
@@ -77,7 +78,28 @@ bool attach_detections(GstBuffer* buffer, std::span<const AnomalyRegion> regions
   for (const AnomalyRegion& region : regions) attach_detection(meta, region, frame);
   return true;
 }
+
+void read_detections(GstBuffer* buffer, std::vector<AttachedRegion>* regions) {
+  GstAnalyticsRelationMeta* meta = gst_buffer_get_analytics_relation_meta(buffer);
+  if (!meta) return;
+  gpointer state = nullptr;
+  GstAnalyticsMtd found;
+  while (gst_analytics_relation_meta_iterate(meta, &state, gst_analytics_od_mtd_get_mtd_type(),
+                                             &found)) {
+    auto* detection = reinterpret_cast<GstAnalyticsODMtd*>(&found);
+    if (gst_analytics_od_mtd_get_obj_type(detection) != g_quark_from_static_string(kType)) continue;
+    AttachedRegion region{};
+    gfloat confidence;
+    if (!gst_analytics_od_mtd_get_location(detection, &region.x, &region.y, &region.width,
+                                           &region.height, &confidence))
+      continue;
+    region.confidence = confidence;
+    regions->push_back(region);
+  }
+}
 #else
+void read_detections(GstBuffer*, std::vector<AttachedRegion>*) {}
+
 bool attach_detections(GstBuffer*, std::span<const AnomalyRegion>, FrameSize) { return false; }
 #endif
 
@@ -100,6 +122,21 @@ bool attach_regions(GstBuffer* buffer, std::span<const AnomalyRegion> regions, g
   if (kind == RegionMeta::Roi)
     for (const AnomalyRegion& region : regions) attach_roi(buffer, region, frame, result);
   return true;
+}
+
+std::vector<AttachedRegion> attached_regions(GstBuffer* buffer) {
+  std::vector<AttachedRegion> regions;
+  gpointer state = nullptr;
+  while (GstMeta* meta = gst_buffer_iterate_meta_filtered(
+             buffer, &state, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE)) {
+    auto* roi = reinterpret_cast<GstVideoRegionOfInterestMeta*>(meta);
+    if (roi->roi_type != g_quark_from_static_string(kType)) continue;
+    regions.push_back({static_cast<gint>(roi->x), static_cast<gint>(roi->y),
+                       static_cast<gint>(roi->w), static_cast<gint>(roi->h),
+                       gst_video_region_of_interest_meta_get_param(roi, kParameter), std::nullopt});
+  }
+  read_detections(buffer, &regions);
+  return regions;
 }
 
 }  // namespace gstpatchcore

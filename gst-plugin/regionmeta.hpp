@@ -3,7 +3,9 @@
 
 #include <gst/gst.h>
 
+#include <optional>
 #include <span>
+#include <vector>
 
 namespace gstpatchcore {
 
@@ -28,5 +30,15 @@ bool analytics_available();
 /// Analytics where that isn't available.
 bool attach_regions(GstBuffer* buffer, std::span<const AnomalyRegion> regions, guint frame_width,
                     guint frame_height, guint result, RegionMeta kind);
+
+/// A region as a buffer carries it, in pixels of its frame.
+struct AttachedRegion {
+  gint x, y, width, height;
+  const GstStructure* about;  ///< "patchcore-region", the buffer's; nullptr: lost on its way
+  std::optional<gdouble> confidence;  ///< of a detection
+};
+
+/// All regions of a buffer that attach_regions() gave it.
+std::vector<AttachedRegion> attached_regions(GstBuffer* buffer);
 
 }  // namespace gstpatchcore
