@@ -23,6 +23,23 @@ std::optional<PatchcorePixels> pixels_of(GstVideoFormat format) {
   }
 }
 
+gdouble pixel_aspect(const GstVideoInfo& info) {
+  const gdouble n = GST_VIDEO_INFO_PAR_N(&info), d = GST_VIDEO_INFO_PAR_D(&info);
+  return n > 0 && d > 0 ? std::clamp(n / d, 1.0 / 64, 64.0) : 1;
+}
+
+/// Two fields are of two times: what moves is in both, beside itself. The earlier one alone is a
+/// picture of flatter pixels.
+PatchcoreImage first_field(PatchcoreImage image, const GstVideoFrame& frame) {
+  if (image.height < 2) return image;
+  const bool top = GST_VIDEO_FRAME_FLAG_IS_SET(&frame, GST_VIDEO_FRAME_FLAG_TFF);
+  if (!top) image.data += image.stride;
+  image.height = (image.height + top) / 2;
+  image.stride *= 2;
+  image.pixel_aspect = std::max(image.pixel_aspect / 2, 1.0 / 64);
+  return image;
+}
+
 /// The pixels of a region, one at least.
 PatchcoreImage part(const PatchcoreImage& image, const Region& region) {
   const auto pixel = [](gdouble at, guint size) {
@@ -34,7 +51,7 @@ PatchcoreImage part(const PatchcoreImage& image, const Region& region) {
   const guint bottom = std::max(pixel(region.y + region.h, image.height), top + 1);
   const bool packed = image.pixels == PATCHCORE_PIXELS_RGB || image.pixels == PATCHCORE_PIXELS_BGR;
   return {image.data + top * image.stride + gsize{packed ? 3u : 4u} * left, right - left,
-          bottom - top, image.stride, image.pixels};
+          bottom - top, image.stride, image.pixels, image.pixel_aspect};
 }
 
 Region within(const Region& outer, const Region& inner) {
@@ -46,8 +63,8 @@ Region within(const Region& outer, const Region& inner) {
 std::unique_ptr<Job> make_job(const PatchcoreImage& image, const PatchcorePreprocess* preprocess,
                               GError** error) {
   PatchcoreGeometry g;
-  if (!library().patchcore_preprocess_get_geometry(preprocess, image.width, image.height, &g,
-                                                   error))
+  if (!library().patchcore_preprocess_get_geometry(preprocess, image.width, image.height,
+                                                   image.pixel_aspect, &g, error))
     return nullptr;
   auto job = std::make_unique<Job>();
   job->width = g.width;
@@ -97,12 +114,15 @@ PatchcoreImage FramePreparer::image_of(const GstVideoFrame& frame) {
     gst_video_converter_frame(converter_.get(), &frame, &converted_);
     pixels = &converted_;
   }
-  return {static_cast<const guint8*>(GST_VIDEO_FRAME_PLANE_DATA(pixels, 0)),
-          // The caps' size: a GstVideoMeta may hold more around it.
-          static_cast<guint>(GST_VIDEO_INFO_WIDTH(&info_)),
-          static_cast<guint>(GST_VIDEO_INFO_HEIGHT(&info_)),
-          static_cast<gsize>(GST_VIDEO_FRAME_PLANE_STRIDE(pixels, 0)),
-          pixels_.value_or(PATCHCORE_PIXELS_BGRX)};
+  const PatchcoreImage image{
+      static_cast<const guint8*>(GST_VIDEO_FRAME_PLANE_DATA(pixels, 0)),
+      // The caps' size: a GstVideoMeta may hold more around it.
+      static_cast<guint>(GST_VIDEO_INFO_WIDTH(&info_)),
+      static_cast<guint>(GST_VIDEO_INFO_HEIGHT(&info_)),
+      static_cast<gsize>(GST_VIDEO_FRAME_PLANE_STRIDE(pixels, 0)),
+      pixels_.value_or(PATCHCORE_PIXELS_BGRX),
+      pixel_aspect(info_)};
+  return GST_VIDEO_FRAME_IS_INTERLACED(&frame) ? first_field(image, frame) : image;
 }
 
 std::vector<std::unique_ptr<Job>> FramePreparer::prepare(GstBuffer* buffer,

@@ -99,7 +99,7 @@ bool Model::warm_up(GCancellable* cancellable, GError** error) {
               : library().patchcore_fit_get_preprocess(scratch.get());
   PatchcoreGeometry g;
   constexpr guint kWidth = 640, kHeight = 480;
-  if (!library().patchcore_preprocess_get_geometry(preprocess, kWidth, kHeight, &g, error))
+  if (!library().patchcore_preprocess_get_geometry(preprocess, kWidth, kHeight, 1, &g, error))
     return false;
   for (int round = 0; round < 2; ++round) {
     if (g_cancellable_set_error_if_cancelled(cancellable, error)) return false;

@@ -78,6 +78,9 @@ std::vector<pc::Request> to_cpp(const PatchcoreBackbone* backbone, const Patchco
   return batch;
 }
 
+/// Whoever doesn't say has square pixels.
+double aspect_of(gdouble pixel_aspect) { return pixel_aspect == 0 ? 1 : pixel_aspect; }
+
 template <typename Value>
 gboolean resize(const PatchcorePreprocess* preprocess, const PatchcoreImage* frame, Value* rgb,
                 GError** error) {
@@ -86,7 +89,7 @@ gboolean resize(const PatchcorePreprocess* preprocess, const PatchcoreImage* fra
     const c10::InferenceMode no_gradients;
     unwrap(preprocess)
         .resize({frame->data, size.width, size.height, static_cast<std::ptrdiff_t>(frame->stride),
-                 static_cast<pc::PixelFormat>(frame->pixels)},
+                 static_cast<pc::PixelFormat>(frame->pixels), aspect_of(frame->pixel_aspect)},
                 rgb);
     return TRUE;
   });
@@ -127,10 +130,11 @@ gconstpointer patchcore_backbone_get_id(PatchcoreBackbone* backbone) {
 }
 
 gboolean patchcore_preprocess_get_geometry(const PatchcorePreprocess* preprocess, guint frame_width,
-                                           guint frame_height, PatchcoreGeometry* geometry,
-                                           GError** error) {
+                                           guint frame_height, gdouble pixel_aspect,
+                                           PatchcoreGeometry* geometry, GError** error) {
   return guarded(error, [&]() -> gboolean {
-    const auto g = unwrap(preprocess).geometry(frame_size(frame_width, frame_height));
+    const auto g = unwrap(preprocess)
+                       .geometry(frame_size(frame_width, frame_height), aspect_of(pixel_aspect));
     *geometry = {static_cast<guint>(g.input.width),
                  static_cast<guint>(g.input.height),
                  g.region.x,

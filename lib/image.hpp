@@ -16,6 +16,7 @@ struct ImageView {
   int height = 0;
   std::ptrdiff_t stride = 0;
   PixelFormat format = PixelFormat::RGB;
+  double pixel_aspect = 1;  ///< width of a pixel as it is shown, of its height
 };
 
 struct Size {

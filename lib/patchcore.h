@@ -170,6 +170,7 @@ typedef struct {
   guint height;
   gsize stride;
   PatchcorePixels pixels;
+  gdouble pixel_aspect; /* width of a pixel as it is shown, of its height, 1/64 to 64; 0: 1, square */
 } PatchcoreImage;
 
 typedef struct {
@@ -182,8 +183,10 @@ typedef struct {
   gboolean floats; /* patchcore_preprocess_resize_floats() gives the scores of the bank's maker */
 } PatchcoreGeometry;
 
+/* pixel_aspect: as PatchcoreImage has it. */
 PATCHCORE_API gboolean patchcore_preprocess_get_geometry(const PatchcorePreprocess* preprocess,
                                                          guint frame_width, guint frame_height,
+                                                         gdouble pixel_aspect,
                                                          PatchcoreGeometry* geometry,
                                                          GError** error);
 

@@ -26,6 +26,18 @@ std::string text(Size size) {
   return std::to_string(size.width) + "x" + std::to_string(size.height);
 }
 
+/// The size in square pixels, none lost.
+Size shown(Size frame, double pixel_aspect) {
+  if (!(pixel_aspect >= 1.0 / 64 && pixel_aspect <= 64))
+    throw Error(ErrorCode::InvalidArgument, "Pixels of " + std::to_string(pixel_aspect) +
+                                                " times their height have no shape to go by.");
+  const auto stretched = [](int side, double by) {
+    return static_cast<int>(std::min<double>(std::lround(side * by), 1 << 24));
+  };
+  return pixel_aspect >= 1 ? Size{stretched(frame.width, pixel_aspect), frame.height}
+                           : Size{frame.width, stretched(frame.height, 1 / pixel_aspect)};
+}
+
 /// torchvision's Resize(int): the longer side is cut off, not rounded.
 Size resize_shorter_side(Size frame, int side) {
   const int64_t longer = std::max(frame.width, frame.height);
@@ -102,10 +114,11 @@ Preprocess::Preprocess(const Settings& settings, int stride)
       stride_(stride),
       wants_floats_(settings.resize_values == ResizeValues::Floats) {}
 
-InputGeometry Preprocess::geometry(Size frame) const {
+InputGeometry Preprocess::geometry(Size frame, double pixel_aspect) const {
   if (frame.width < 1 || frame.height < 1)
     throw Error(ErrorCode::InvalidArgument,
                 "A frame of " + text(frame) + " pixels has no content.");
+  frame = shown(frame, pixel_aspect);
   InputGeometry g;
   g.resized = target_.height ? Size{target_.width, target_.height}
                              : resize_shorter_side(frame, target_.width);
@@ -128,7 +141,7 @@ InputGeometry Preprocess::geometry(Size frame) const {
 
 template <typename Value>
 void Preprocess::resize_as(const ImageView& frame, Value* rgb) const {
-  const InputGeometry g = geometry({frame.width, frame.height});
+  const InputGeometry g = geometry({frame.width, frame.height}, frame.pixel_aspect);
   at::Tensor source = pixels_of(frame);
   if (std::is_floating_point_v<Value>)
     source =

@@ -27,8 +27,9 @@ class Preprocess {
 
   /// A resize by the shorter side alone, without a crop, rounds both sides to the stride, since a
   /// wide frame must not lose its sides. Throws Error(InvalidArgument) where the settings' sizes
-  /// can't be had from such a frame.
-  InputGeometry geometry(Size frame) const;
+  /// can't be had from such a frame. pixel_aspect: as ImageView has it, from 1/64 to 64: sides and aspect
+  /// are those of the frame as it is shown.
+  InputGeometry geometry(Size frame, double pixel_aspect = 1) const;
 
   /// Writes geometry(frame).input as packed RGB, 3 bytes a pixel, to `rgb`, whatever the frame's
   /// format. On the calling thread alone where ATen has its resize for AVX2.

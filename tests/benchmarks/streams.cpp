@@ -132,7 +132,7 @@ class Alone {
     detector_ = check(patchcore_detector_new(backbone_, bank, nullptr, &error_));
     patchcore_bank_unref(bank);
     const auto* preprocess = patchcore_detector_get_preprocess(detector_);
-    check(patchcore_preprocess_get_geometry(preprocess, kWidth, kHeight, &geometry_, &error_));
+    check(patchcore_preprocess_get_geometry(preprocess, kWidth, kHeight, 1, &geometry_, &error_));
     pixels_ = picture(geometry_.width, geometry_.height);
     frames_a_second();  // the first one allocates
   }

@@ -108,7 +108,7 @@ START_TEST(a_fit_like_a_bank_has_its_sizes_and_scores_as_it_does) {
   PatchcoreGeometry geometry;
   ErrorPtr error;
   const Fit fit = new_fit(like);
-  patchcore_preprocess_get_geometry(patchcore_fit_get_preprocess(fit.get()), 160, 192, &geometry,
+  patchcore_preprocess_get_geometry(patchcore_fit_get_preprocess(fit.get()), 160, 192, 1, &geometry,
                                     error.out());
   error.assert_none();
   ck_assert_uint_eq(geometry.width, kSide);
@@ -190,15 +190,15 @@ START_TEST(a_bank_of_unrounded_values_says_so_and_takes_them) {
   const Fit fit = new_fit(options, backbone), plain = new_fit(small(), backbone);
   ErrorPtr error;
   PatchcoreGeometry geometry;
-  patchcore_preprocess_get_geometry(patchcore_fit_get_preprocess(plain.get()), 9, 9, &geometry,
+  patchcore_preprocess_get_geometry(patchcore_fit_get_preprocess(plain.get()), 9, 9, 1, &geometry,
                                     error.out());
   ck_assert(!geometry.floats);
   const PatchcorePreprocess* preprocess = patchcore_fit_get_preprocess(fit.get());
-  patchcore_preprocess_get_geometry(preprocess, kSide, kSide, &geometry, error.out());
+  patchcore_preprocess_get_geometry(preprocess, kSide, kSide, 1, &geometry, error.out());
   ck_assert(geometry.floats);
 
   const auto rgb = stripes(1);
-  const PatchcoreImage image{rgb.data(), kSide, kSide, kSide * 3, PATCHCORE_PIXELS_RGB};
+  const PatchcoreImage image{rgb.data(), kSide, kSide, kSide * 3, PATCHCORE_PIXELS_RGB, 1};
   std::vector<gfloat> floats(rgb.size());
   ck_assert(patchcore_preprocess_resize_floats(preprocess, &image, floats.data(), error.out()));
   for (size_t i = 0; i < rgb.size(); ++i) ck_assert_double_eq_tol(floats[i], rgb[i], 1e-3);

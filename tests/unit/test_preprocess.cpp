@@ -195,6 +195,27 @@ START_TEST(without_a_crop_both_sides_become_the_nearest_multiples_of_the_stride)
 }
 END_TEST
 
+START_TEST(what_is_not_of_square_pixels_is_resized_as_it_is_shown) {
+  // PAL, 4:3 and 16:9, as ITU-R BT.601 has them: 768 and 1024 wide; and one field of 1080 lines.
+  const Preprocess p = preprocess({256, 0}, 0, 16);
+  assert_size(p.geometry({720, 576}, 16 / 15.0).input, 336, 256);   // 341
+  assert_size(p.geometry({720, 576}, 64 / 45.0).input, 448, 256);   // 455
+  assert_size(p.geometry({1920, 540}, 0.5).input, 448, 256);
+  assert_size(p.geometry({720, 576}).input, 320, 256);
+  // A crop is of the picture as it is shown.
+  const Rectangle crop = preprocess({256, 256}, 224, 16).geometry({640, 480}, 2).region;
+  ck_assert_double_eq_tol(crop.width, 224 / 256.0, 1e-12);
+  assert_size(preprocess({256, 0}, 224, 16).geometry({640, 480}, 2).resized, 682, 256);
+}
+END_TEST
+
+START_TEST(pixels_without_a_shape_are_refused) {
+  for (const double aspect : {0.0, -1.0, 65.0, 1e-300, 1e300, std::nan("")})
+    assert_refused(ErrorCode::InvalidArgument, {"Pixels"}, "aspect",
+                   [&] { preprocess({256, 0}, 0, 16).geometry({640, 480}, aspect); });
+}
+END_TEST
+
 START_TEST(the_region_is_where_the_input_lies_in_the_frame) {
   const Rectangle crop = preprocess({256, 256}, 224, 16).geometry({640, 480}).region;
   ck_assert_double_eq_tol(crop.x, 16 / 256.0, 1e-12);
@@ -266,6 +287,8 @@ int main() {
   tcase_add_test(tests, width_and_height_are_had_exactly_whatever_the_aspect);
   tcase_add_test(tests, without_a_crop_both_sides_become_the_nearest_multiples_of_the_stride);
   tcase_add_test(tests, the_region_is_where_the_input_lies_in_the_frame);
+  tcase_add_test(tests, what_is_not_of_square_pixels_is_resized_as_it_is_shown);
+  tcase_add_test(tests, pixels_without_a_shape_are_refused);
   tcase_add_test(tests, sizes_that_cannot_be_had_are_refused_with_the_numbers);
   tcase_add_test(tests, bytes_are_normalised_by_imagenets_mean_and_deviation);
   tcase_add_test(tests, normalising_keeps_images_rows_and_columns_in_place);
