@@ -73,9 +73,12 @@ def watch(case, precision, batch, options):
         worker.ask("score", first=0, count=4 * batch, batch=batch)
         peak = worker.status("VmHWM")
         seen = []
-        for _ in range(PARTS):
-            worker.ask("score", first=0, count=options.frames // PARTS, batch=batch)
-            seen.append(worker.status("VmRSS"))
+        # A few at a time: the worker keeps the maps of a call until its end.
+        calls = options.frames // (4 * batch)
+        for call in range(calls):
+            worker.ask("score", first=4 * batch * call, count=4 * batch, batch=batch)
+            if (call + 1) * PARTS // calls > call * PARTS // calls:
+                seen.append(worker.status("VmRSS"))
         last = worker.status("VmHWM")
     must = least(case, batch)
     return {
