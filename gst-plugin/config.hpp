@@ -30,6 +30,8 @@ struct Config {
   std::string preset = "anomalib";
   guint input_size = 256;  ///< shorter side, aspect kept; 0: as the preset has it
   guint crop = 0;
+  guint tile_size = 0;  ///< 0: the frame whole
+  guint tile_overlap = 0;
   std::string device = "auto";
   std::string precision = "auto";
   InferenceRegion inference_region = InferenceRegion::Frame;

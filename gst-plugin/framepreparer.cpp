@@ -50,8 +50,12 @@ PatchcoreImage part(const PatchcoreImage& image, const Region& region) {
   const guint right = std::max(pixel(region.x + region.w, image.width), left + 1);
   const guint bottom = std::max(pixel(region.y + region.h, image.height), top + 1);
   const bool packed = image.pixels == PATCHCORE_PIXELS_RGB || image.pixels == PATCHCORE_PIXELS_BGR;
-  return {image.data + top * image.stride + gsize{packed ? 3u : 4u} * left, right - left,
-          bottom - top, image.stride, image.pixels, image.pixel_aspect};
+  return {image.data + top * image.stride + gsize{packed ? 3u : 4u} * left,
+          right - left,
+          bottom - top,
+          image.stride,
+          image.pixels,
+          image.pixel_aspect};
 }
 
 Region within(const Region& outer, const Region& inner) {
@@ -114,14 +118,12 @@ PatchcoreImage FramePreparer::image_of(const GstVideoFrame& frame) {
     gst_video_converter_frame(converter_.get(), &frame, &converted_);
     pixels = &converted_;
   }
-  const PatchcoreImage image{
-      static_cast<const guint8*>(GST_VIDEO_FRAME_PLANE_DATA(pixels, 0)),
-      // The caps' size: a GstVideoMeta may hold more around it.
-      static_cast<guint>(GST_VIDEO_INFO_WIDTH(&info_)),
-      static_cast<guint>(GST_VIDEO_INFO_HEIGHT(&info_)),
-      static_cast<gsize>(GST_VIDEO_FRAME_PLANE_STRIDE(pixels, 0)),
-      pixels_.value_or(PATCHCORE_PIXELS_BGRX),
-      pixel_aspect(info_)};
+  const PatchcoreImage image{static_cast<const guint8*>(GST_VIDEO_FRAME_PLANE_DATA(pixels, 0)),
+                             // The caps' size: a GstVideoMeta may hold more around it.
+                             static_cast<guint>(GST_VIDEO_INFO_WIDTH(&info_)),
+                             static_cast<guint>(GST_VIDEO_INFO_HEIGHT(&info_)),
+                             static_cast<gsize>(GST_VIDEO_FRAME_PLANE_STRIDE(pixels, 0)),
+                             pixels_.value_or(PATCHCORE_PIXELS_BGRX), pixel_aspect(info_)};
   return GST_VIDEO_FRAME_IS_INTERLACED(&frame) ? first_field(image, frame) : image;
 }
 

@@ -127,6 +127,14 @@ std::vector<Property> network_properties() {
                             "Of a fit: side of the centred square that is looked at, in pixels of "
                             "the input (0 = the whole frame)",
                             0, 8192, kReady),
+      number<&Config::tile_size>("tile-size", "Tile size",
+                                 "Of a fit: side of the squares that the network takes one by one, "
+                                 "in pixels of the input (0 = all at once)",
+                                 0, 8192, kReady),
+      number<&Config::tile_overlap>("tile-overlap", "Tile overlap",
+                                    "Of a fit: pixels that neighbouring tiles have in common at "
+                                    "least",
+                                    0, 8191, kReady),
       text<&Config::device>("device", "Device", "auto, cpu or cuda:N", kReady),
       choice<&Config::precision>("precision", "Precision", "Of the network's arithmetic",
                                  "GstPatchCorePrecision", kPrecisions, kReady),

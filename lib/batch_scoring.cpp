@@ -14,7 +14,8 @@ at::Tensor distances_to(const at::Tensor& patches, const at::Tensor& bank, const
   return (members.to(at::kDouble) - patches.to(at::kDouble).unsqueeze(1)).square_().sum(2).sqrt_();
 }
 
-/// The images' scores, N double. values: N x P; worst_values, map_peaks: N; worst: of all rows.
+/// The images' scores, N double. values: N x P, none twice; worst_values, map_peaks: N; worst: of
+/// all rows.
 at::Tensor scores_of(const Settings& settings, const Neighbours& nearest, const at::Tensor& values,
                      const at::Tensor& worst_values, const at::Tensor& map_peaks,
                      const at::Tensor& rows, const at::Tensor& worst,
@@ -58,8 +59,8 @@ BatchScores score_batch(const Settings& settings, const Neighbours& nearest,
                         const NearestNeighbour& search, const at::Tensor& own_neighbours) {
   const int64_t images = embedding.images, patches = embedding.patches();
   const at::Tensor of_images = values.reshape({images, patches});
-  const at::Tensor maps =
-      anomaly_maps(settings, of_images.reshape({images, embedding.height, embedding.width}), input);
+  const at::Tensor grids = embedding.joined(of_images);
+  const at::Tensor maps = anomaly_maps(settings, grids, input);
   BatchScores scores;
   scores.maps = begin_copy(maps);
 
@@ -68,7 +69,7 @@ BatchScores score_batch(const Settings& settings, const Neighbours& nearest,
   const at::Tensor worst_values = of_images.gather(1, worst.unsqueeze(1)).squeeze(1);
   const at::Tensor peaks = maps.flatten(1).amax(1).to(at::kDouble);
   const at::Tensor found =
-      at::stack({scores_of(settings, nearest, of_images, worst_values.to(at::kDouble), peaks,
+      at::stack({scores_of(settings, nearest, grids.flatten(1), worst_values.to(at::kDouble), peaks,
                            embedding.rows, firsts + worst, search, own_neighbours),
                  worst.to(at::kDouble), peaks})
           .cpu();

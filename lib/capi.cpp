@@ -133,8 +133,8 @@ gboolean patchcore_preprocess_get_geometry(const PatchcorePreprocess* preprocess
                                            guint frame_height, gdouble pixel_aspect,
                                            PatchcoreGeometry* geometry, GError** error) {
   return guarded(error, [&]() -> gboolean {
-    const auto g = unwrap(preprocess)
-                       .geometry(frame_size(frame_width, frame_height), aspect_of(pixel_aspect));
+    const auto g =
+        unwrap(preprocess).geometry(frame_size(frame_width, frame_height), aspect_of(pixel_aspect));
     *geometry = {static_cast<guint>(g.input.width),
                  static_cast<guint>(g.input.height),
                  g.region.x,

@@ -92,10 +92,11 @@ std::vector<Result> Detector::score(const Embedding& embedding, Size input,
     result.map_peak = scores.map_peaks[i];
     result.score = image.score;
     result.normalized_score = bank_->calibration.normalise(image.score);
-    result.peak_x = (static_cast<double>(image.patch % embedding.width) + 0.5) /
-                    static_cast<double>(embedding.width);
-    result.peak_y = (static_cast<double>(image.patch / embedding.width) + 0.5) /
-                    static_cast<double>(embedding.height);
+    const Place peak = embedding.place(image.patch);
+    result.peak_x =
+        (static_cast<double>(peak.x) + 0.5) / static_cast<double>(embedding.grid_width());
+    result.peak_y =
+        (static_cast<double>(peak.y) + 0.5) / static_cast<double>(embedding.grid_height());
     if (keep_above)
       result.patches = kept(embedding.image(i), embedding.of_image(values, i), *keep_above).cpu();
     results.push_back(std::move(result));

@@ -50,7 +50,10 @@ void Fit::add(const Embedding& embedding, Size input) {
     // A copy of its own: a slice would keep the whole batch alive.
     const at::Tensor rows = embedding.rows.slice(0, first, first + length)
                                 .to(at::kCPU, at::kFloat, false, /*copy=*/true);
-    frames_.push_back({rows, embedding.height, embedding.width, input});
+    Embedding frame = embedding;
+    frame.rows = rows;
+    frame.images = views();
+    frames_.push_back({std::move(frame), input});
   }
 }
 
@@ -89,7 +92,7 @@ MemoryBank Fit::build(const Monitor& monitor) const {
 
 int64_t Fit::bank_rows(const std::vector<Frame>& frames) const {
   int64_t patches = 0;
-  for (const Frame& frame : frames) patches += frame.rows.size(0);
+  for (const Frame& frame : frames) patches += frame.views.rows.size(0);
   auto rows = static_cast<int64_t>(static_cast<double>(patches) * options_.coreset_ratio);
   if (options_.bank_size > 0)
     rows = options_.bank_size;
@@ -101,7 +104,7 @@ int64_t Fit::bank_rows(const std::vector<Frame>& frames) const {
 MemoryBank Fit::build_from(const std::vector<Frame>& frames, int64_t rows_wanted,
                            const Monitor& monitor) const {
   std::vector<at::Tensor> parts;
-  for (const Frame& frame : frames) parts.push_back(frame.rows);
+  for (const Frame& frame : frames) parts.push_back(frame.views.rows);
   const at::Tensor patches = at::cat(parts).to(backbone_->device());
   if (!patches.isfinite().all().item<bool>())
     throw Error(ErrorCode::Failed, "The network's features are not finite.");
@@ -173,8 +176,9 @@ void Fit::score_fold(const std::vector<Frame>& frames, std::span<const size_t> h
   for (const size_t index : held_out) {
     monitor.check();
     const Frame& frame = frames[index];
-    const at::Tensor patches = frame.rows.slice(0, 0, frame.height * frame.width);
-    const Embedding one{patches.to(backbone_->device()), 1, frame.height, frame.width};
+    Embedding one = frame.views;
+    one.rows = one.image(0).to(backbone_->device());
+    one.images = 1;
     const Result result = detector.score(one, frame.input).front();
     scored[index] = {static_cast<float>(result.score), static_cast<float>(result.map_peak)};
   }

@@ -59,8 +59,7 @@ class Fit {
 
  private:
   struct Frame {
-    at::Tensor rows;  ///< views * P x D
-    int64_t height, width;
+    Embedding views;  ///< as many images, the frame itself first
     Size input;
   };
 

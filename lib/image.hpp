@@ -25,6 +25,11 @@ struct Size {
   bool operator==(const Size&) const = default;
 };
 
+/// In pixels or patches, from the upper left.
+struct Place {
+  int64_t y = 0, x = 0;
+};
+
 /// A part of an image in fractions of its width and height, 0..1.
 struct Rectangle {
   double x = 0, y = 0, width = 1, height = 1;

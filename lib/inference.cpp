@@ -11,6 +11,7 @@
 #include "cuda/features.hpp"
 #include "cuda/module.hpp"
 #include "parallel.hpp"
+#include "tiling.hpp"
 
 namespace patchcore {
 namespace {
@@ -96,6 +97,30 @@ at::Tensor input_of(const Backbone& backbone, Size input, std::span<const Job> j
   return kernels ? cuda::normalise(rgb, at::kFloat, *kernels) : Preprocess::normalise(rgb);
 }
 
+// A 4K frame's tiles all at once would take gigabytes.
+constexpr int64_t kTilesAtOnce = 16;
+
+/// images: N x 3 x H x W.
+Embedding embed(const Backbone& backbone, const Settings& settings, const at::Tensor& images) {
+  const Size input{static_cast<int>(images.size(3)), static_cast<int>(images.size(2))};
+  const Tiling tiling(settings, input, backbone.stride());
+  const PatchEmbedding patches(settings);
+  std::vector<Embedding> parts;
+  std::vector<at::Tensor> rows;
+  for (const at::Tensor& some : tiling.cut(images).split(kTilesAtOnce)) {
+    parts.push_back(patches(backbone.features(some)));
+    rows.push_back(parts.back().rows);
+  }
+  Embedding whole = std::move(parts.front());
+  if (rows.size() > 1) whole.rows = at::cat(rows);
+  whole.images = images.size(0);
+  whole.tiles.clear();
+  for (const Place& place : tiling.places())
+    whole.tiles.push_back({place.y * whole.height / tiling.tile().height,
+                           place.x * whole.width / tiling.tile().width});
+  return whole;
+}
+
 /// How many from the first on one detector can score together.
 size_t together(std::span<const Job> jobs) {
   const Request& first = jobs.front().request;
@@ -109,14 +134,21 @@ size_t together(std::span<const Job> jobs) {
 /// Scores those that have a detector, and returns the patches of each that has a fit.
 std::vector<Embedding> embed_and_score(const Backbone& backbone, Size input,
                                        std::span<const Job> jobs) {
-  const auto features = backbone.features(input_of(backbone, input, jobs));
+  const at::Tensor seen = input_of(backbone, input, jobs);
+  // Whole images of all requests are one pass, whatever is made of them; tiles are their own.
+  const bool tiled = std::any_of(jobs.begin(), jobs.end(), [](const Job& job) {
+    return settings_of(job.request).tile_size > 0;
+  });
+  const auto features = tiled ? std::vector<at::Tensor>() : backbone.features(seen);
   std::vector<Embedding> embeddings(jobs.size());
   int64_t image = 0;
   for (size_t first = 0; first < jobs.size();) {
     const Request& r = jobs[first].request;
     const size_t count = together(jobs.subspan(first));
     const int64_t images = r.fit ? jobs[first].views() : static_cast<int64_t>(count);
-    Embedding embedding = PatchEmbedding(settings_of(r))(slice(features, image, images));
+    const Settings& settings = settings_of(r);
+    Embedding embedding = tiled ? embed(backbone, settings, seen.slice(0, image, image + images))
+                                : PatchEmbedding(settings)(slice(features, image, images));
     if (r.detector) {
       std::vector<Result> results = r.detector->score(embedding, input, r.keep_above);
       for (size_t i = 0; i < count; ++i) jobs[first + i].request.result = std::move(results[i]);

@@ -75,6 +75,27 @@ std::vector<at::Tensor> closed_form(const std::vector<at::Tensor>& features) {
 
 }  // namespace
 
+Place Embedding::place(int64_t patch) const {
+  const Place& tile = tiles[static_cast<size_t>(patch / (height * width))];
+  const int64_t within = patch % (height * width);
+  return {tile.y + within / width, tile.x + within % width};
+}
+
+at::Tensor Embedding::joined(const at::Tensor& values) const {
+  if (tiles.size() == 1) return values.reshape({-1, height, width});
+  const at::Tensor parts = values.reshape({values.size(0), -1, height, width});
+  at::Tensor sum = at::zeros({values.size(0), grid_height(), grid_width()}, values.options());
+  at::Tensor count = at::zeros({grid_height(), grid_width()}, values.options());
+  for (size_t i = 0; i < tiles.size(); ++i) {
+    const auto part_of = [&](const at::Tensor& whole) {
+      return whole.narrow(-2, tiles[i].y, height).narrow(-1, tiles[i].x, width);
+    };
+    part_of(sum).add_(parts.select(1, static_cast<int64_t>(i)));
+    part_of(count).add_(1);
+  }
+  return sum.div_(count);
+}
+
 Embedding PatchEmbedding::operator()(const std::vector<at::Tensor>& maps) const {
   if (const auto* kernels = maps.front().is_cuda() ? cuda::kernels() : nullptr)
     if (auto embedding = cuda::embed(maps, settings_, *kernels)) return *embedding;
@@ -84,8 +105,12 @@ Embedding PatchEmbedding::operator()(const std::vector<at::Tensor>& maps) const 
                                 ? averaged(features)
                                 : adaptively_pooled(features);
   const at::Tensor& finest = features.front();
-  return {joined.permute({0, 2, 3, 1}).reshape({-1, joined.size(1)}).contiguous(), finest.size(0),
-          finest.size(2), finest.size(3)};
+  Embedding embedding;
+  embedding.rows = joined.permute({0, 2, 3, 1}).reshape({-1, joined.size(1)}).contiguous();
+  embedding.images = finest.size(0);
+  embedding.height = finest.size(2);
+  embedding.width = finest.size(3);
+  return embedding;
 }
 
 at::Tensor PatchEmbedding::averaged(const std::vector<at::Tensor>& features) const {

@@ -5,18 +5,33 @@
 
 #include <vector>
 
+#include "image.hpp"
 #include "settings.hpp"
 
 namespace patchcore {
 
-/// The feature maps of some images as one vector a patch.
+/// The feature maps of some images as one vector a patch. Images that were looked at in tiles have
+/// the patches of each, more than once where these overlap.
 struct Embedding {
-  at::Tensor rows;  ///< (images * height * width) x D float, ordered by image, y, x
+  at::Tensor rows;  ///< (images * patches()) x D float, ordered by image, tile, y, x
   int64_t images = 0;
-  int64_t height = 0;  ///< patches: the finest layer's grid
+  int64_t height = 0;  ///< patches of a tile: the finest layer's grid
   int64_t width = 0;
+  std::vector<Place> tiles{1};  ///< in patches of the whole image; one: it was looked at whole
 
-  int64_t patches() const { return height * width; }
+  /// Of an image.
+  int64_t patches() const { return static_cast<int64_t>(tiles.size()) * height * width; }
+
+  /// Patches of the whole image, each counted once: those of the tiles side by side.
+  int64_t grid_height() const { return tiles.back().y + height; }
+  int64_t grid_width() const { return tiles.back().x + width; }
+
+  /// Where an image's patch lies in the grid.
+  Place place(int64_t patch) const;
+
+  /// images x patches() values to images x grid_height() x grid_width(): the mean where tiles
+  /// overlap.
+  at::Tensor joined(const at::Tensor& values) const;
 
   /// The rows of one image, sharing memory.
   at::Tensor image(int64_t index) const { return of_image(rows, index); }

@@ -170,7 +170,8 @@ typedef struct {
   guint height;
   gsize stride;
   PatchcorePixels pixels;
-  gdouble pixel_aspect; /* width of a pixel as it is shown, of its height, 1/64 to 64; 0: 1, square */
+  gdouble
+      pixel_aspect; /* width of a pixel as it is shown, of its height, 1/64 to 64; 0: 1, square */
 } PatchcoreImage;
 
 typedef struct {

@@ -112,7 +112,12 @@ Preprocess::Preprocess(const Settings& settings, int stride)
     : target_(settings.resize),
       crop_(settings.crop),
       stride_(stride),
-      wants_floats_(settings.resize_values == ResizeValues::Floats) {}
+      wants_floats_(settings.resize_values == ResizeValues::Floats) {
+  if (settings.tile_size % stride)
+    throw Error(ErrorCode::InvalidArgument, "The tile size " + std::to_string(settings.tile_size) +
+                                                " is not a multiple of the backbone's stride, " +
+                                                std::to_string(stride) + ".");
+}
 
 InputGeometry Preprocess::geometry(Size frame, double pixel_aspect) const {
   if (frame.width < 1 || frame.height < 1)

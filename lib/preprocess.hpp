@@ -22,13 +22,14 @@ struct InputGeometry {
 /// from any thread.
 class Preprocess {
  public:
-  /// `stride`: the backbone's coarsest, which input sizes must be multiples of.
+  /// `stride`: the backbone's coarsest, which sizes of inputs and tiles must be multiples of.
+  /// Throws Error(InvalidArgument) where that of the tiles is not.
   Preprocess(const Settings& settings, int stride);
 
   /// A resize by the shorter side alone, without a crop, rounds both sides to the stride, since a
   /// wide frame must not lose its sides. Throws Error(InvalidArgument) where the settings' sizes
-  /// can't be had from such a frame. pixel_aspect: as ImageView has it, from 1/64 to 64: sides and aspect
-  /// are those of the frame as it is shown.
+  /// can't be had from such a frame. pixel_aspect: as ImageView has it, from 1/64 to 64: sides and
+  /// aspect are those of the frame as it is shown.
   InputGeometry geometry(Size frame, double pixel_aspect = 1) const;
 
   /// Writes geometry(frame).input as packed RGB, 3 bytes a pixel, to `rgb`, whatever the frame's

@@ -221,6 +221,8 @@ void visit(S& s, Visitor&& field) {
   field("resize", s.resize);
   field("crop", s.crop, 0, kMaxSide);
   field("resize_values", s.resize_values);
+  field("tile_size", s.tile_size, 0, kMaxSide);
+  field("tile_overlap", s.tile_overlap, 0, kMaxSide);
   field("patch_size", s.patch_size, 1, 15);
   field("neighbourhood", s.neighbourhood);
   field("layer_width", s.layer_width, 0, kMaxWidth);
@@ -240,8 +242,8 @@ void visit(S& s, Visitor&& field) {
 }
 
 /// Fields that came later than the format.
-constexpr std::array<const char*, 4> kLater{"resize_values", "patch_neighbours", "top_patches",
-                                            "augmentation"};
+constexpr std::array<const char*, 6> kLater{"resize_values",    "tile_size",   "tile_overlap",
+                                            "patch_neighbours", "top_patches", "augmentation"};
 
 /// Fields that options of their own set.
 constexpr std::array<const char*, 5> kOwnOptions{"backbone", "layers", "preset", "resize", "crop"};
@@ -256,6 +258,9 @@ std::map<std::string, std::string> all_entries(const Settings& settings) {
 void check_together(const Settings& s) {
   const auto refuse = [](const std::string& what) { throw Error(ErrorCode::OpenRead, what); };
   if (s.patch_size % 2 == 0) refuse("The entry \"patch_size\" is wrong: a patch without a centre.");
+  if (s.tile_size > 0 && s.tile_overlap >= s.tile_size)
+    refuse("The entry \"tile_overlap\" is wrong: tiles of " + std::to_string(s.tile_size) +
+           " pixels can't have as many in common.");
   if (s.neighbourhood == Neighbourhood::AdaptivePool &&
       (s.layer_width == 0 || s.embedding_width == 0))
     refuse("The entries \"layer_width\" and \"embedding_width\" are wrong: nothing is left.");

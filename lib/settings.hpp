@@ -78,7 +78,9 @@ struct Settings {
   ResizeTarget resize;
   int crop = 0;  ///< side of the centred square that is kept, in pixels; 0: all
   ResizeValues resize_values = ResizeValues::Bytes;
-  int patch_size = 3;  ///< 3 or 5
+  int tile_size = 0;     ///< side of the squares that the network takes one by one; 0: all at once
+  int tile_overlap = 0;  ///< pixels that neighbouring tiles have in common at least
+  int patch_size = 3;    ///< 3 or 5
   Neighbourhood neighbourhood = Neighbourhood::AveragePool;
   int layer_width = 0;      ///< AdaptivePool: width a layer is pooled to
   int embedding_width = 0;  ///< AdaptivePool: width all layers together are pooled to

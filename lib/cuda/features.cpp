@@ -74,7 +74,12 @@ std::optional<Embedding> embed(const std::vector<at::Tensor>& features, const Se
     check(kernels.embed(e, current_stream(finest.device())));
     column += map.size(1);
   }
-  return Embedding{rows, images, height, width};
+  Embedding embedding;
+  embedding.rows = rows;
+  embedding.images = images;
+  embedding.height = height;
+  embedding.width = width;
+  return embedding;
 }
 
 }  // namespace patchcore::cuda

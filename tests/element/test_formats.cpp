@@ -3,6 +3,8 @@
 
 #include <gst/video/video.h>
 
+#include <algorithm>
+
 #include "../check_main.hpp"
 #include "../element_test.hpp"
 
@@ -82,7 +84,8 @@ END_TEST
 START_TEST(the_aspect_is_that_of_the_picture_and_not_of_its_pixels) {
   const FittedBank bank;
   // PAL in 4:3 and 16:9, and anamorphic HDV: as the same pictures in square pixels.
-  ck_assert_str_ne(map_size(bank, 720, 576, "1/1").c_str(), map_size(bank, 768, 576, "1/1").c_str());
+  ck_assert_str_ne(map_size(bank, 720, 576, "1/1").c_str(),
+                   map_size(bank, 768, 576, "1/1").c_str());
   assert_text(map_size(bank, 720, 576, "16/15"), map_size(bank, 768, 576, "1/1"));
   assert_text(map_size(bank, 720, 576, "64/45"), map_size(bank, 1024, 576, "1/1"));
   assert_text(map_size(bank, 1440, 1080, "4/3"), map_size(bank, 1920, 1080, "1/1"));
@@ -95,8 +98,8 @@ START_TEST(of_an_interlaced_frame_the_earlier_field_is_scored) {
   // What a field is by itself: a picture of pixels that are twice as high as wide.
   const auto alone = [&](bool defect) {
     ElementHarness h(bank.detect);
-    gst_harness_set_src_caps_str(
-        h.get(), caps_of("GRAY8", kSide, kSide, ",pixel-aspect-ratio=1/2").c_str());
+    gst_harness_set_src_caps_str(h.get(),
+                                 caps_of("GRAY8", kSide, kSide, ",pixel-aspect-ratio=1/2").c_str());
     return score_of(h, make_frame(20, defect));
   };
   const double good_score = alone(false), bad_score = alone(true);
@@ -118,6 +121,46 @@ START_TEST(of_an_interlaced_frame_the_earlier_field_is_scored) {
 }
 END_TEST
 
+START_TEST(a_large_frame_is_learnt_and_scored_in_tiles) {
+  const TemporaryFolder folder;
+  const std::string bank = folder.file("tiles.safetensors");
+  fit_bank(bank, 12, "tile-size=64 tile-overlap=16");
+  gchar* content;
+  gsize length;
+  ck_assert(g_file_get_contents(bank.c_str(), &content, &length, nullptr));
+  const std::string head(content, std::min<gsize>(length, 100000));
+  g_free(content);
+  ck_assert(head.find("\"tile_size\":\"64\"") != std::string::npos);
+  ck_assert(head.find("\"tile_overlap\":\"16\"") != std::string::npos);
+  ElementHarness h("attach-map=true bank-location=" + bank);
+  for (const bool defect : {false, true}) {
+    ck_assert_int_eq(h.push(20, defect), GST_FLOW_OK);
+    const auto frame = h.pull();
+    ck_assert_int_eq(anomalous(frame), defect);
+    const GstPatchCoreMapMeta* map = gst_patchcore_map_meta_get(frame.get(), 0);
+    ck_assert_uint_eq(map->map_width, kSide);
+    ck_assert_uint_eq(map->map_height, kSide);
+    if (!defect) continue;
+    // The square lies at 88..104, 48..64.
+    ck_assert_double_eq_tol(number(result_of(frame), "peak-x") * kSide, 96, 16);
+    ck_assert_double_eq_tol(number(result_of(frame), "peak-y") * kSide, 56, 16);
+  }
+}
+END_TEST
+
+START_TEST(tiles_that_can_not_be_are_told_when_it_starts) {
+  const TemporaryFolder folder;
+  for (const char* tiles : {"tile-size=41", "tile-size=64 tile-overlap=64"}) {
+    ElementHarness h("mode=fit input-size=128 bank-location=" + folder.file("x") + " " + tiles);
+    ck_assert(!h.started());
+    const auto error = h.error();
+    ck_assert_ptr_nonnull(error.get());
+    ck_assert_msg(g_error_matches(error.get(), GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS),
+                  "%s: %s", tiles, error->message);
+  }
+}
+END_TEST
+
 int main(int argc, char** argv) {
   gst_init(&argc, &argv);
   Suite* suite = suite_create("formats");
@@ -126,6 +169,8 @@ int main(int argc, char** argv) {
   tcase_add_test(tests, frames_of_every_size_are_scored_and_painted);
   tcase_add_test(tests, the_aspect_is_that_of_the_picture_and_not_of_its_pixels);
   tcase_add_test(tests, of_an_interlaced_frame_the_earlier_field_is_scored);
+  tcase_add_test(tests, a_large_frame_is_learnt_and_scored_in_tiles);
+  tcase_add_test(tests, tiles_that_can_not_be_are_told_when_it_starts);
   suite_add_tcase(suite, tests);
   return run_suite(suite);
 }

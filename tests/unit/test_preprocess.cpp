@@ -198,8 +198,8 @@ END_TEST
 START_TEST(what_is_not_of_square_pixels_is_resized_as_it_is_shown) {
   // PAL, 4:3 and 16:9, as ITU-R BT.601 has them: 768 and 1024 wide; and one field of 1080 lines.
   const Preprocess p = preprocess({256, 0}, 0, 16);
-  assert_size(p.geometry({720, 576}, 16 / 15.0).input, 336, 256);   // 341
-  assert_size(p.geometry({720, 576}, 64 / 45.0).input, 448, 256);   // 455
+  assert_size(p.geometry({720, 576}, 16 / 15.0).input, 336, 256);  // 341
+  assert_size(p.geometry({720, 576}, 64 / 45.0).input, 448, 256);  // 455
   assert_size(p.geometry({1920, 540}, 0.5).input, 448, 256);
   assert_size(p.geometry({720, 576}).input, 320, 256);
   // A crop is of the picture as it is shown.
@@ -211,8 +211,9 @@ END_TEST
 
 START_TEST(pixels_without_a_shape_are_refused) {
   for (const double aspect : {0.0, -1.0, 65.0, 1e-300, 1e300, std::nan("")})
-    assert_refused(ErrorCode::InvalidArgument, {"Pixels"}, "aspect",
-                   [&] { preprocess({256, 0}, 0, 16).geometry({640, 480}, aspect); });
+    assert_refused(ErrorCode::InvalidArgument, {"Pixels"}, "aspect", [&] {
+      preprocess({256, 0}, 0, 16).geometry({640, 480}, aspect);
+    });
 }
 END_TEST
 
