@@ -37,13 +37,17 @@ Written by `tests/benchmarks/run --docs`; [speed.json](speed.json) has all runs.
 """
 
 
-def machine(run):
+def rounds(result, run):
+    return run["options"]["coreset_rounds"] if result.get("unit") == "a coreset" else run["rounds"]
+
+
+def machine(result, run):
     told = run["machine"]
     return (
         f"{told['cpu']}, {told['cores']} cores ({', '.join(told['flags'])}), {told['memory_gb']} GB, "
         f"Linux {told['kernel']}, GPU: {told['gpu'] or 'none'}. "
         + ", ".join(f"{name} {version}" for name, version in run["versions"].items())
-        + f". {run['date']}, {run['commit']}, {run['rounds']} rounds."
+        + f". {run['date']}, {run['commit']}, {rounds(result, run)} rounds."
     )
 
 
@@ -66,6 +70,6 @@ def write(run):
     parts = [INTRODUCTION]
     for name, (result, of) in results.items():
         parts.append(f"## {name}: {WORKLOADS[name][1]}\n\n{tables.text(result, tables.markdown)}\n")
-        parts.append(machine(of) + "\n")
+        parts.append(machine(result, of) + "\n")
     (DOCS / "speed.md").write_text("\n".join(parts))
     chart.draw({name: result for name, (result, _) in results.items()}, DOCS / "speed.svg")
