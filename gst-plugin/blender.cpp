@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -64,30 +65,48 @@ struct Weights {
   static gint fixed(gdouble value) { return static_cast<gint>(std::lround(value * 65536)); }
 };
 
-std::array<Weights, 4> rgb_weights() {
-  return {Weights{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}, {0, 0, 0, 255}};
-}
-
 /// By the frame's matrix and range; BT.601 where it names none.
-std::array<Weights, 4> yuv_weights(const GstVideoInfo& info) {
+Weights yuv_weights(const GstVideoInfo& info, guint component) {
   gdouble kr = 0.299, kb = 0.114;
   gst_video_color_matrix_get_Kr_Kb(info.colorimetry.matrix, &kr, &kb);
-  gint offset[GST_VIDEO_MAX_COMPONENTS], scale[GST_VIDEO_MAX_COMPONENTS];
-  gst_video_color_range_offsets(info.colorimetry.range, info.finfo, offset, scale);
-  const gdouble kg = 1 - kr - kb;
-  const gdouble y = scale[0] / 255.0, u = scale[1] / 255.0 / 2 / (1 - kb),
-                v = scale[2] / 255.0 / 2 / (1 - kr);
-  return {Weights{kr * y, kg * y, kb * y, gdouble(offset[0])},
-          {-kr * u, -kg * u, (1 - kb) * u, gdouble(offset[1])},
-          {(1 - kr) * v, -kg * v, -kb * v, gdouble(offset[2])},
-          {0, 0, 0, 255}};
+  gint offsets[GST_VIDEO_MAX_COMPONENTS], scales[GST_VIDEO_MAX_COMPONENTS];
+  gst_video_color_range_offsets(info.colorimetry.range, info.finfo, offsets, scales);
+  const gdouble kg = 1 - kr - kb, scale = scales[component] / 255.0, offset = offsets[component];
+  if (component == 0) return {kr * scale, kg * scale, kb * scale, offset};
+  // Blue less luma, red less luma, each brought to a range of one.
+  const gdouble u = scale / 2 / (1 - kb), v = scale / 2 / (1 - kr);
+  return component == 1 ? Weights{-kr * u, -kg * u, (1 - kb) * u, offset}
+                        : Weights{(1 - kr) * v, -kg * v, -kb * v, offset};
 }
 
-/// A component of a plane.
+Weights weights_of(const GstVideoInfo& info, guint component) {
+  if (component + 1 == info.finfo->n_components && GST_VIDEO_FORMAT_INFO_HAS_ALPHA(info.finfo))
+    return {0, 0, 0, 255};
+  if (!GST_VIDEO_FORMAT_INFO_IS_RGB(info.finfo)) return yuv_weights(info, component);
+  return {gdouble(component == 0), gdouble(component == 1), gdouble(component == 2), 0};
+}
+
+/// A component of a plane, as far as a picture lies over it.
 struct Channel {
+  Channel(const GstVideoInfo& info, guint component, guint picture_width, const Rectangle& where)
+      : weights(weights_of(info, component)),
+        offset(info.finfo->poffset[component]),
+        step(static_cast<guint>(info.finfo->pixel_stride[component])) {
+    const Axis axis{static_cast<guint>(info.width), info.finfo->w_sub[component]};
+    std::tie(begin, end) = axis.within(where.x, where.w);
+    for (guint sample = begin; sample < end; ++sample) {
+      const Between b = between(axis.middle(sample), where.x, where.w, picture_width);
+      first.push_back(b.first);
+      second.push_back(b.second);
+      weight.push_back(b.weight);
+    }
+  }
+
+  guint byte(guint sample) const { return offset + sample * step; }
+
   Weights weights;
   guint offset, step;  ///< in a row: where its first sample is, and from one to the next
-  std::pair<guint, guint> samples;
+  guint begin, end;    ///< samples
 
   // Of each of the samples, see Between.
   std::vector<guint32> first, second, weight;
@@ -153,9 +172,9 @@ class PlaneBlender {
   PlaneBlender(const Picture& picture, std::vector<Channel> channels)
       : picture_(picture), channels_(std::move(channels)), samples_(picture.width) {
     for (const Channel& c : channels_) {
-      if (c.samples.first == c.samples.second) continue;
-      begin_ = std::min(begin_, c.offset + c.samples.first * c.step);
-      end_ = std::max(end_, c.offset + (c.samples.second - 1) * c.step + 1);
+      if (c.begin == c.end) continue;
+      begin_ = std::min(begin_, c.byte(c.begin));
+      end_ = std::max(end_, c.byte(c.end - 1) + 1);
     }
     for (Layer& layer : layers_) layer.bytes.resize(end_);
   }
@@ -178,8 +197,7 @@ class PlaneBlender {
           std::any_of(pixels, pixels + picture_.width, [](guint32 p) { return p >> 24 != 0; });
       for (const Channel& channel : channels_) {
         premultiply(pixels, picture_.width, channel.weights, samples_.data());
-        stretch(samples_.data(), channel,
-                layer.bytes.data() + channel.offset + channel.samples.first * channel.step);
+        stretch(samples_.data(), channel, layer.bytes.data() + channel.byte(channel.begin));
       }
     }
     return layer;
@@ -198,9 +216,28 @@ gdouble middle_of_row(const Axis& rows, guint row, bool interlaced) {
   return std::min<gdouble>(4 * (row / 2) + row % 2 + 1.5, rows.size - 0.5);
 }
 
+void blend_plane(GstVideoFrame* frame, const GstVideoInfo& info, guint plane,
+                 const Picture& picture, const Rectangle& where) {
+  std::vector<Channel> channels;
+  Axis rows{static_cast<guint>(info.height), 0};
+  for (guint c = 0; c < info.finfo->n_components; ++c) {
+    if (info.finfo->plane[c] != plane) continue;
+    rows.sub = info.finfo->h_sub[c];
+    channels.emplace_back(info, c, picture.width, where);
+  }
+  PlaneBlender blender(picture, std::move(channels));
+  auto* data = static_cast<guint8*>(GST_VIDEO_FRAME_PLANE_DATA(frame, plane));
+  const gssize stride = GST_VIDEO_FRAME_PLANE_STRIDE(frame, plane);
+  const bool interlaced = GST_VIDEO_FRAME_IS_INTERLACED(frame);
+  const auto [first, last] = rows.within(where.y, where.h);
+  for (guint row = first; row < last; ++row)
+    blender.blend(data + row * stride,
+                  between(middle_of_row(rows, row, interlaced), where.y, where.h, picture.height));
+}
+
 }  // namespace
 
-bool Blender::usable(const GstVideoInfo& info) {
+bool can_blend(const GstVideoInfo& info) {
   const GstVideoFormatInfo* format = info.finfo;
   if (GST_VIDEO_FORMAT_INFO_IS_COMPLEX(format) || GST_VIDEO_FORMAT_INFO_IS_TILED(format) ||
       GST_VIDEO_FORMAT_INFO_HAS_PALETTE(format))
@@ -210,44 +247,10 @@ bool Blender::usable(const GstVideoInfo& info) {
   return format->n_components > 0;
 }
 
-void Blender::blend(GstVideoFrame* frame, const Picture& picture, const Rectangle& where) const {
-  const GstVideoFormatInfo* format = info_.finfo;
-  const auto width = static_cast<guint>(GST_VIDEO_INFO_WIDTH(&info_)),
-             height = static_cast<guint>(GST_VIDEO_INFO_HEIGHT(&info_));
-  const auto weights = GST_VIDEO_FORMAT_INFO_IS_RGB(format) ? rgb_weights() : yuv_weights(info_);
-  for (guint plane = 0; plane < format->n_planes; ++plane) {
-    std::vector<Channel> channels;
-    Axis rows{height, 0};
-    for (guint c = 0; c < format->n_components; ++c) {
-      if (format->plane[c] != plane) continue;
-      const Axis axis{width, format->w_sub[c]};
-      rows.sub = format->h_sub[c];
-      const bool is_alpha =
-          c + 1 == format->n_components && GST_VIDEO_FORMAT_INFO_HAS_ALPHA(format);
-      Channel channel{weights[is_alpha ? 3 : c],
-                      format->poffset[c],
-                      static_cast<guint>(format->pixel_stride[c]),
-                      axis.within(where.x, where.w),
-                      {},
-                      {},
-                      {}};
-      for (guint s = channel.samples.first; s < channel.samples.second; ++s) {
-        const Between b = between(axis.middle(s), where.x, where.w, picture.width);
-        channel.first.push_back(b.first);
-        channel.second.push_back(b.second);
-        channel.weight.push_back(b.weight);
-      }
-      channels.push_back(std::move(channel));
-    }
-    PlaneBlender blender(picture, std::move(channels));
-    auto* data = static_cast<guint8*>(GST_VIDEO_FRAME_PLANE_DATA(frame, plane));
-    const gssize stride = GST_VIDEO_FRAME_PLANE_STRIDE(frame, plane);
-    const auto [first, last] = rows.within(where.y, where.h);
-    for (guint row = first; row < last; ++row)
-      blender.blend(data + row * stride,
-                    between(middle_of_row(rows, row, GST_VIDEO_FRAME_IS_INTERLACED(frame)), where.y,
-                            where.h, picture.height));
-  }
+void blend_picture(GstVideoFrame* frame, const GstVideoInfo& info, const Picture& picture,
+                   const Rectangle& where) {
+  for (guint plane = 0; plane < info.finfo->n_planes; ++plane)
+    blend_plane(frame, info, plane, picture, where);
 }
 
 }  // namespace gstpatchcore

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// Laying pictures over frames in the frames' own format.
 #pragma once
 
 #include <gst/video/video.h>
@@ -7,24 +8,17 @@
 
 namespace gstpatchcore {
 
-/// Lays pictures over frames in the frames' own format: nothing but the bytes that show it are
-/// touched. Takes the formats whose components are a byte each: I420, NV12, YUY2, RGB, BGR, the
-/// RGBx family, GRAY8 and their like.
-class Blender {
- public:
-  /// info: usable() with it, and kept by the caller.
-  explicit Blender(const GstVideoInfo& info) : info_(info) {}
+/// Formats whose components are a byte each: I420, NV12, YUY2, RGB, BGR, the RGBx family, GRAY8 and
+/// their like.
+bool can_blend(const GstVideoInfo& info);
 
-  static bool usable(const GstVideoInfo& info);
-
-  /// The picture is stretched over the rectangle: bilinear in premultiplied colours, its edge
-  /// pixels go on to the rectangle's edge. Colours become YUV by the frame's colorimetry; a sample
-  /// of chroma is taken at the middle of the pixels that it is of. Within 3 levels of 255.
-  /// frame: mapped for reading and writing.
-  void blend(GstVideoFrame* frame, const Picture& picture, const Rectangle& where) const;
-
- private:
-  const GstVideoInfo& info_;
-};
+/// Stretches a picture over a rectangle of a frame that can_blend(): bilinear in premultiplied
+/// colours, its edge pixels go on to the rectangle's edge. Nothing but the bytes that show it are
+/// touched. Colours become YUV by the frame's colorimetry; a sample of chroma is taken at the
+/// middle of the pixels that it is of. Within 3 levels of 255.
+/// frame: mapped for reading and writing with `info`, whose size counts where a GstVideoMeta has
+/// more around it.
+void blend_picture(GstVideoFrame* frame, const GstVideoInfo& info, const Picture& picture,
+                   const Rectangle& where);
 
 }  // namespace gstpatchcore

@@ -40,7 +40,6 @@ struct _GstPatchCoreJson {
   // The streaming thread's alone.
   GstSegment segment;
   FrameSize size;
-  gboolean has_caps;  ///< the src pad, of this stream
 };
 
 #define gst_patchcore_json_parent_class parent_class
@@ -55,8 +54,7 @@ GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, 
                                                             GST_STATIC_CAPS("application/x-json"));
 
 void push_caps(GstPatchCoreJson* self) {
-  if (self->has_caps) return;
-  self->has_caps = TRUE;
+  if (gst_pad_has_current_caps(self->srcpad)) return;
   GstCaps* caps = gst_static_pad_template_get_caps(&src_template);
   gst_pad_push_event(self->srcpad, gst_event_new_caps(caps));
   gst_caps_unref(caps);
@@ -101,7 +99,6 @@ FrameSize size_of(GstCaps* caps) {
 gboolean sink_event(GstPad* pad, GstObject* parent, GstEvent* event) {
   auto* self = GST_PATCHCORE_JSON(parent);
   switch (GST_EVENT_TYPE(event)) {
-    case GST_EVENT_STREAM_START: self->has_caps = FALSE; break;
     case GST_EVENT_CAPS: {
       GstCaps* caps;
       gst_event_parse_caps(event, &caps);
@@ -136,7 +133,6 @@ static GstStateChangeReturn gst_patchcore_json_change_state(GstElement* element,
   if (transition == GST_STATE_CHANGE_READY_TO_PAUSED) {
     gst_segment_init(&self->segment, GST_FORMAT_UNDEFINED);
     self->size = {};
-    self->has_caps = FALSE;
   }
   return GST_ELEMENT_CLASS(gst_patchcore_json_parent_class)->change_state(element, transition);
 }

@@ -81,11 +81,11 @@ Fit Model::make_fit(const Bank& like, GError** error) const {
   options.false_alarm_rate = config_.false_alarm_rate;
   options.alarms_per_hour = config_.alarms_per_hour;
   options.folds = config_.folds;
-  const CharPtr tile_size(g_strdup_printf("%u", config_.tile_size)),
-      tile_overlap(g_strdup_printf("%u", config_.tile_overlap));
+  const std::string tile_size = std::to_string(config_.tile_size),
+                    tile_overlap = std::to_string(config_.tile_overlap);
   std::vector<const gchar*> settings;
   if (config_.tile_size)
-    settings = {"tile-size", tile_size.get(), "tile-overlap", tile_overlap.get()};
+    settings = {"tile-size", tile_size.c_str(), "tile-overlap", tile_overlap.c_str()};
   for (const auto& [name, value] : config_.settings)
     settings.insert(settings.end(), {name.c_str(), value.c_str()});
   settings.push_back(nullptr);

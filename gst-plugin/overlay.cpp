@@ -188,9 +188,9 @@ void OverlayPainter::add_score(const Job& job, const PatchcoreBankInfo& bank, bo
 void OverlayPainter::blend(GstBuffer* buffer) const {
   GstVideoFrame frame;
   if (pictures_.empty() || !gst_video_frame_map(&frame, &info_, buffer, GST_MAP_READWRITE)) return;
-  if (Blender::usable(info_)) {
-    const Blender blender(info_);
-    for (const Placed& placed : pictures_) blender.blend(&frame, placed.picture, placed.where);
+  if (can_blend(info_)) {
+    for (const Placed& placed : pictures_)
+      blend_picture(&frame, info_, placed.picture, placed.where);
   } else {
     compose(&frame);
   }

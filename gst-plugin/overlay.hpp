@@ -25,8 +25,8 @@ class OverlayPainter {
   /// The score at the upper left of where the job looked; normalized, without a calibration raw.
   void add_score(const Job& job, const PatchcoreBankInfo& bank, bool anomalous);
 
-  /// Paints what was added on a writable buffer: by Blender, or for formats that it doesn't take by
-  /// GStreamer's overlay composition.
+  /// Paints what was added on a writable buffer: by blend_picture(), or for formats that it doesn't
+  /// take by GStreamer's overlay composition.
   void blend(GstBuffer* buffer) const;
 
  private:

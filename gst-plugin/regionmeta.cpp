@@ -86,11 +86,10 @@ void read_detections(GstBuffer* buffer, std::vector<AttachedRegion>* regions) {
   GstAnalyticsMtd found;
   while (gst_analytics_relation_meta_iterate(meta, &state, gst_analytics_od_mtd_get_mtd_type(),
                                              &found)) {
-    auto* detection = reinterpret_cast<GstAnalyticsODMtd*>(&found);
-    if (gst_analytics_od_mtd_get_obj_type(detection) != g_quark_from_static_string(kType)) continue;
+    if (gst_analytics_od_mtd_get_obj_type(&found) != g_quark_from_static_string(kType)) continue;
     AttachedRegion region{};
     gfloat confidence;
-    if (!gst_analytics_od_mtd_get_location(detection, &region.x, &region.y, &region.width,
+    if (!gst_analytics_od_mtd_get_location(&found, &region.x, &region.y, &region.width,
                                            &region.height, &confidence))
       continue;
     region.confidence = confidence;

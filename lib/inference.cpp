@@ -105,13 +105,12 @@ Embedding embed(const Backbone& backbone, const Settings& settings, const at::Te
   const Size input{static_cast<int>(images.size(3)), static_cast<int>(images.size(2))};
   const Tiling tiling(settings, input, backbone.stride());
   const PatchEmbedding patches(settings);
-  std::vector<Embedding> parts;
+  Embedding whole;
   std::vector<at::Tensor> rows;
   for (const at::Tensor& some : tiling.cut(images).split(kTilesAtOnce)) {
-    parts.push_back(patches(backbone.features(some)));
-    rows.push_back(parts.back().rows);
+    whole = patches(backbone.features(some));
+    rows.push_back(whole.rows);
   }
-  Embedding whole = std::move(parts.front());
   if (rows.size() > 1) whole.rows = at::cat(rows);
   whole.images = images.size(0);
   whole.tiles.clear();

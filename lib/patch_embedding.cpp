@@ -105,12 +105,8 @@ Embedding PatchEmbedding::operator()(const std::vector<at::Tensor>& maps) const 
                                 ? averaged(features)
                                 : adaptively_pooled(features);
   const at::Tensor& finest = features.front();
-  Embedding embedding;
-  embedding.rows = joined.permute({0, 2, 3, 1}).reshape({-1, joined.size(1)}).contiguous();
-  embedding.images = finest.size(0);
-  embedding.height = finest.size(2);
-  embedding.width = finest.size(3);
-  return embedding;
+  return {joined.permute({0, 2, 3, 1}).reshape({-1, joined.size(1)}).contiguous(), finest.size(0),
+          finest.size(2), finest.size(3)};
 }
 
 at::Tensor PatchEmbedding::averaged(const std::vector<at::Tensor>& features) const {

@@ -9,7 +9,7 @@ URI: rtsp://..., v4l2:///dev/video0, file:///... Banks are FOLDER/NAME.safetenso
 there is none the first FRAMES (200) frames are learnt. Prints a line whenever something changes: time,
 camera, what: connected, learning, watching, alarm, normal again, lost and why. --tcp: JSON lines of all
 frames of all cameras to whoever connects to that port of 127.0.0.1. Ends at Ctrl-C with exit status 130,
-when a bank can't be read or written with 1; wrong usage is 2.
+when a bank can't be read or written, or the port is taken, with 1; wrong usage is 2.
 """
 import argparse
 import datetime
@@ -159,13 +159,27 @@ class Camera:
 class Lines:
     """The cameras' JSON lines, sent to whoever connects."""
 
-    def __init__(self, port):
+    def __init__(self, port, fail):
         self.pipeline = Gst.parse_launch(
             "appsrc name=lines is-live=true format=time do-timestamp=true caps=application/x-json"
             f" ! tcpserversink host=127.0.0.1 port={port} sync=false"
         )
         self.source = self.pipeline.get_by_name("lines")
+        self.fail = fail
+        bus = self.pipeline.get_bus()
+        bus.add_signal_watch()
+        bus.connect("message::error", self.on_error)
+
+    def start(self):
         self.pipeline.set_state(Gst.State.PLAYING)
+
+    def on_error(self, _bus, message):
+        say("--tcp", f"failed: {message.parse_error()[0].message}")
+        self.fail()
+
+    def stop(self):
+        self.pipeline.get_bus().remove_signal_watch()
+        self.pipeline.set_state(Gst.State.NULL)
 
     def take(self, sink):
         """On a camera's thread."""
@@ -201,7 +215,7 @@ def main():
         loop.quit()
 
     try:
-        lines = Lines(given.tcp) if given.tcp else None
+        lines = Lines(given.tcp, fail) if given.tcp else None
         take = lines.take if lines else lambda sink: sink.emit("pull-sample") and Gst.FlowReturn.OK
         cameras = [
             Camera(name, uri, os.path.join(given.banks, name + ".safetensors"), given.learn, take, fail)
@@ -210,15 +224,16 @@ def main():
     except GLib.Error as error:
         print(f"cameras: {error.message}", file=sys.stderr)
         return 1
-    for camera in cameras:
-        camera.start()
+    parts = cameras + [lines] if lines else cameras
+    for part in parts:
+        part.start()
     try:
         loop.run()
     except KeyboardInterrupt:
         return 130
     finally:
-        for camera in cameras:
-            camera.stop()
+        for part in parts:
+            part.stop()
     return 1 if failed else 0
 
 

@@ -74,12 +74,7 @@ std::optional<Embedding> embed(const std::vector<at::Tensor>& features, const Se
     check(kernels.embed(e, current_stream(finest.device())));
     column += map.size(1);
   }
-  Embedding embedding;
-  embedding.rows = rows;
-  embedding.images = images;
-  embedding.height = height;
-  embedding.width = width;
-  return embedding;
+  return Embedding{rows, images, height, width};
 }
 
 }  // namespace patchcore::cuda

@@ -165,6 +165,25 @@ START_TEST(without_a_calibration_the_confidence_is_one) {
 }
 END_TEST
 
+START_TEST(regions_are_read_back_and_what_others_found_is_not) {
+  const Frame frame = make_frame();
+  GstAnalyticsODMtd person;
+  gst_analytics_relation_meta_add_od_mtd(gst_buffer_add_analytics_relation_meta(frame.get()),
+                                         g_quark_from_string("person"), 1, 2, 3, 4, 0.5f, &person);
+  ck_assert(attached_regions(frame.get()).empty());
+  attach(frame, {kScratch, kDent});
+  const auto regions = attached_regions(frame.get());
+  ck_assert_uint_eq(regions.size(), 2);
+  ck_assert_int_eq(regions[0].x, 80);
+  ck_assert_int_eq(regions[0].y, 90);
+  ck_assert_int_eq(regions[0].width, 40);
+  ck_assert_int_eq(regions[0].height, 18);
+  ck_assert_double_eq(regions[0].confidence.value(), 0.75);
+  ck_assert_double_eq(regions[1].confidence.value(), 0.625);
+  ck_assert_ptr_null(regions[0].about);
+}
+END_TEST
+
 START_TEST(a_frame_without_a_region_gets_no_relation_meta) {
   const Frame frame = make_frame();
   attach(frame, {});
@@ -228,6 +247,7 @@ int main(int argc, char** argv) {
   tcase_add_test(tests, two_elements_in_a_row_share_one_relation_meta);
   tcase_add_test(tests, sixty_four_regions_are_all_there);
   tcase_add_test(tests, without_a_calibration_the_confidence_is_one);
+  tcase_add_test(tests, regions_are_read_back_and_what_others_found_is_not);
   tcase_add_test(tests, a_frame_without_a_region_gets_no_relation_meta);
   tcase_add_test(tests, auto_is_gstanalytics_and_roi_is_not);
   tcase_add_test(tests, scaling_moves_detections_along);

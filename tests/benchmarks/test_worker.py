@@ -5,6 +5,7 @@
     test_worker.py WORKER PATCHCORE
 """
 import array
+import contextlib
 import json
 import math
 import os
@@ -13,7 +14,9 @@ import struct
 import subprocess
 import sys
 import tempfile
-import traceback
+
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import tap
 
 SIDE = 64
 TYPES = {"F32": "f", "F64": "d", "I64": "q", "U8": "B"}
@@ -182,20 +185,16 @@ TESTS = (
 )
 
 
-def main():
-    print(f"1..{len(TESTS)}", flush=True)
-    for number, test in enumerate(TESTS, 1):
-        with tempfile.TemporaryDirectory() as folder:
-            bench = Bench(*sys.argv[1:], folder)
-            try:
-                test(bench)
-                assert bench.close() == 0, "it ends with its input, status 0"
-                print(f"ok {number} - {test.__name__}", flush=True)
-            except Exception:  # whatever it is, the others still run
-                bench.process.kill()
-                print(f"not ok {number} - {test.__name__}", flush=True)
-                print("".join(f"# {line}\n" for line in traceback.format_exc().splitlines()))
+@contextlib.contextmanager
+def bench_of_its_own():
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(*sys.argv[1:], folder)
+        try:
+            yield bench
+            assert bench.close() == 0, "it ends with its input, status 0"
+        finally:
+            bench.process.kill()
 
 
 if __name__ == "__main__":
-    main()
+    tap.run(TESTS, bench_of_its_own)

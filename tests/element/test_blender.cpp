@@ -52,8 +52,8 @@ class Frame {
   ~Frame() { gst_video_frame_unmap(&frame); }
 
   void blend(const Picture& picture, const Rectangle& where) {
-    ck_assert(Blender::usable(info));
-    Blender(info).blend(&frame, picture, where);
+    ck_assert(can_blend(info));
+    blend_picture(&frame, info, picture, where);
   }
 
   /// Where a pixel has four bytes: those of alpha, or of nothing.
@@ -274,7 +274,7 @@ START_TEST(formats_that_are_not_of_bytes_are_left_to_others) {
         GST_VIDEO_FORMAT_NV12_64Z32, GST_VIDEO_FORMAT_AYUV64, GST_VIDEO_FORMAT_IYU1}) {
     GstVideoInfo info;
     gst_video_info_set_format(&info, format, 64, 48);
-    ck_assert_msg(!Blender::usable(info), "%s", gst_video_format_to_string(format));
+    ck_assert_msg(!can_blend(info), "%s", gst_video_format_to_string(format));
   }
 }
 END_TEST

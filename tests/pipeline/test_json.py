@@ -5,45 +5,43 @@ docs has. Prints TAP.
 
     test_json.py SCHEMA
 """
+import contextlib
 import json
 import os
-import shlex
 import socket
-import subprocess
 import sys
 import tempfile
-import traceback
 
-DEADLINE = 120  # seconds, against a hang only
-FRAMES = "num-buffers=12 ! video/x-raw,width=128,height=96,framerate=25/1"
-LIVE = "is-live=true ! video/x-raw,width=128,height=96,framerate=25/1"
+from colour_bars import DEADLINE, FRAMES, LIVE, ColourBars, fit, launch
+
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import tap
+
+try:
+    import gi
+    import jsonschema
+
+    gi.require_version("Gst", "1.0")
+    gi.require_version("GstVideo", "1.0")
+    from gi.repository import Gst, GstVideo
+
+    missing = None
+except (ImportError, ValueError) as error:
+    missing = error
 
 
-class Workshop:
-    """A bank of colour bars, and a folder."""
-
+class Workshop(ColourBars):
     def __init__(self, schema, folder):
-        import jsonschema
+        super().__init__(folder)
 
         with open(schema, encoding="utf-8") as file:
             self.schema = json.load(file)
         jsonschema.Draft202012Validator.check_schema(self.schema)
         self.validator = jsonschema.Draft202012Validator(self.schema)
-        self.folder = folder
-        self.bank = os.path.join(folder, "bank.safetensors")
-        self.detect = f"patchcoredetect bank-location={self.bank} camera-id=line-3"
-        self.launch(f"videotestsrc {FRAMES} ! {self.fit(self.bank)} ! fakesink")
-
-    def fit(self, bank):
-        return f"patchcoredetect mode=fit input-size=128 coreset-ratio=0.05 bank-location={bank}"
-
-    def launch(self, line):
-        subprocess.run(["gst-launch-1.0", "-q", *shlex.split(line)], check=True, timeout=DEADLINE)
-
     def lines(self, line):
         """What a pipeline that ends before the sink writes into a file."""
         path = os.path.join(self.folder, "lines.jsonl")
-        self.launch(f"{line} ! filesink location={path}")
+        launch(f"{line} ! filesink location={path}")
         with open(path, encoding="utf-8") as file:
             text = file.read()
         assert text == "" or text.endswith("\n"), text[-80:]
@@ -64,7 +62,7 @@ class Workshop:
         return line
 
 
-def play(pipeline, Gst):
+def play(pipeline):
     """To its end."""
     pipeline.set_state(Gst.State.PLAYING)
     wanted = Gst.MessageType.EOS | Gst.MessageType.ERROR
@@ -73,7 +71,7 @@ def play(pipeline, Gst):
     assert message and message.type == Gst.MessageType.EOS, message
 
 
-def messages_until(Gst, line, ends):
+def messages_until(line, ends):
     """Plays a pipeline until ends(message) is true; returns all messages."""
     pipeline = Gst.parse_launch(line)
     bus, messages = pipeline.get_bus(), []
@@ -88,10 +86,9 @@ def messages_until(Gst, line, ends):
     return messages
 
 
-def a_file_has_a_line_a_frame_with_what_the_bus_says(shop, Gst):
+def a_file_has_a_line_a_frame_with_what_the_bus_says(shop):
     path = os.path.join(shop.folder, "beside.jsonl")
     messages = messages_until(
-        Gst,
         f"videotestsrc {FRAMES} ! {shop.detect} ! patchcorejson ! filesink location={path}",
         lambda m: m.type in (Gst.MessageType.EOS, Gst.MessageType.ERROR),
     )
@@ -110,7 +107,7 @@ def a_file_has_a_line_a_frame_with_what_the_bus_says(shop, Gst):
         assert result["anomalous"] is False and line["regions"] == [], line
 
 
-def regions_are_in_pixels_of_the_frame(shop, _):
+def regions_are_in_pixels_of_the_frame(shop):
     lines = shop.lines(
         f"videotestsrc pattern=snow {FRAMES} ! {shop.detect} region-meta=roi ! patchcorejson"
     )
@@ -124,26 +121,26 @@ def regions_are_in_pixels_of_the_frame(shop, _):
             assert region["y"] + region["height"] <= 96, region
 
 
-def an_encoder_may_lie_between(shop, _):
+def an_encoder_may_lie_between(shop):
     lines = shop.lines(f"videotestsrc {FRAMES} ! {shop.detect} ! jpegenc ! patchcorejson")
     assert [line["results"][0]["state"] for line in lines] == 12 * ["scored"], lines
 
 
-def of_two_elements_in_a_row_both_are_told(shop, _):
+def of_two_elements_in_a_row_both_are_told(shop):
     other = shop.detect.replace("line-3", "line-4")
     lines = shop.lines(f"videotestsrc {FRAMES} ! {shop.detect} ! {other} ! patchcorejson")
     cameras = [[result["camera-id"] for result in line["results"]] for line in lines]
     assert cameras == 12 * [["line-3", "line-4"]], cameras
 
 
-def frames_that_are_learnt_have_no_score(shop, _):
+def frames_that_are_learnt_have_no_score(shop):
     bank = os.path.join(shop.folder, "another.safetensors")
-    lines = shop.lines(f"videotestsrc {FRAMES} ! {shop.fit(bank)} ! patchcorejson")
+    lines = shop.lines(f"videotestsrc {FRAMES} ! {fit(bank)} ! patchcorejson")
     assert [line["results"][0]["state"] for line in lines] == 12 * ["learning"], lines
     assert all("score" not in line["results"][0] for line in lines), lines
 
 
-def what_json_has_marks_for_may_be_in_a_name(shop, Gst):
+def what_json_has_marks_for_may_be_in_a_name(shop):
     name = 'a "b" \\ c\n\u00e9\u6771'
     path = os.path.join(shop.folder, "named.jsonl")
     pipeline = Gst.parse_launch(
@@ -151,13 +148,13 @@ def what_json_has_marks_for_may_be_in_a_name(shop, Gst):
         f" ! filesink location={path}"
     )
     pipeline.get_by_name("detect").set_property("camera-id", name)
-    play(pipeline, Gst)
+    play(pipeline)
     with open(path, encoding="utf-8") as file:
         lines = [shop.checked(line) for line in file]
     assert [line["results"][0]["camera-id"] for line in lines] == 12 * [name], lines
 
 
-def frames_without_results_become_gaps(shop, Gst):
+def frames_without_results_become_gaps(shop):
     assert shop.lines(f"videotestsrc {FRAMES} ! patchcorejson") == []
     # Without a GAP the sink would wait for a first buffer.
     pipeline = Gst.parse_launch("videotestsrc ! patchcorejson ! fakesink name=end")
@@ -167,9 +164,7 @@ def frames_without_results_become_gaps(shop, Gst):
     assert change == Gst.StateChangeReturn.SUCCESS, change
 
 
-def a_region_of_interest_has_a_result_of_its_own(shop, Gst):
-    from gi.repository import GstVideo
-
+def a_region_of_interest_has_a_result_of_its_own(shop):
     bank = os.path.join(shop.folder, "parts.safetensors")
     path = os.path.join(shop.folder, "parts.jsonl")
     places = ((0, 0, 64, 64), (64, 32, 64, 64))
@@ -187,9 +182,9 @@ def a_region_of_interest_has_a_result_of_its_own(shop, Gst):
                 GstVideo.buffer_add_video_region_of_interest_meta(frame, "part", *place)
             frames.emit("push-buffer", frame)
         frames.emit("end-of-stream")
-        play(pipeline, Gst)
+        play(pipeline)
 
-    run(f"{shop.fit(bank)} inference-region=roi ! fakesink")
+    run(f"{fit(bank)} inference-region=roi ! fakesink")
     run(
         f"patchcoredetect bank-location={bank} inference-region=roi"
         f" ! patchcorejson ! filesink location={path}"
@@ -214,32 +209,31 @@ def a_region_of_interest_has_a_result_of_its_own(shop, Gst):
 class Served:
     """A camera whose lines go to whoever connects."""
 
-    def __init__(self, shop, Gst):
-        self.Gst = Gst
+    def __init__(self, shop):
         self.pipeline = Gst.parse_launch(
             f"videotestsrc {LIVE} ! {shop.detect} ! patchcorejson"
             " ! tcpserversink name=server host=127.0.0.1 port=0"
         )
 
     def __enter__(self):
-        self.pipeline.set_state(self.Gst.State.PLAYING)
-        self.pipeline.get_state(DEADLINE * self.Gst.SECOND)
+        self.pipeline.set_state(Gst.State.PLAYING)
+        self.pipeline.get_state(DEADLINE * Gst.SECOND)
         self.port = self.pipeline.get_by_name("server").get_property("current-port")
         return self
 
     def __exit__(self, *_):
-        self.pipeline.set_state(self.Gst.State.NULL)
+        self.pipeline.set_state(Gst.State.NULL)
 
     def connect(self):
         return socket.create_connection(("127.0.0.1", self.port), DEADLINE)
 
     def errors(self):
         bus = self.pipeline.get_bus()
-        return bus.pop_filtered(self.Gst.MessageType.ERROR)
+        return bus.pop_filtered(Gst.MessageType.ERROR)
 
 
-def whoever_connects_is_told(shop, Gst):
-    with Served(shop, Gst) as camera, camera.connect() as one, camera.connect() as other:
+def whoever_connects_is_told(shop):
+    with Served(shop) as camera, camera.connect() as one, camera.connect() as other:
         for client in (one, other):
             with client.makefile(encoding="utf-8") as text:
                 lines = [shop.checked(next(text)) for _ in range(8)]
@@ -248,8 +242,8 @@ def whoever_connects_is_told(shop, Gst):
             assert all(line["utc"] for line in lines), lines
 
 
-def a_client_that_goes_away_holds_nothing_up(shop, Gst):
-    with Served(shop, Gst) as camera:
+def a_client_that_goes_away_holds_nothing_up(shop):
+    with Served(shop) as camera:
         with camera.connect() as client, client.makefile(encoding="utf-8") as text:
             last = shop.checked(next(text))["timestamp"]
         with camera.connect() as client, client.makefile(encoding="utf-8") as text:
@@ -260,9 +254,8 @@ def a_client_that_goes_away_holds_nothing_up(shop, Gst):
         assert camera.errors() is None
 
 
-def a_full_disk_is_one_error(shop, Gst):
+def a_full_disk_is_one_error(shop):
     messages = messages_until(
-        Gst,
         f"videotestsrc {FRAMES} ! {shop.detect} ! patchcorejson"
         " ! filesink buffer-mode=unbuffered location=/dev/full",
         lambda m: m.type in (Gst.MessageType.EOS, Gst.MessageType.ERROR),
@@ -287,27 +280,13 @@ TESTS = (
 
 
 def main():
-    try:
-        import gi
-        import jsonschema  # noqa: F401, the workshop's
-
-        gi.require_version("Gst", "1.0")
-        gi.require_version("GstVideo", "1.0")
-        from gi.repository import Gst
-    except (ImportError, ValueError) as error:
-        print(f"1..0 # SKIP {sys.executable} lacks what this needs: {error}")
+    if missing:
+        tap.skip(f"{sys.executable} lacks what this needs: {missing}")
         return
     Gst.init(None)
-    print(f"1..{len(TESTS)}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         shop = Workshop(sys.argv[1], folder)
-        for number, test in enumerate(TESTS, 1):
-            try:
-                test(shop, Gst)
-                print(f"ok {number} - {test.__name__}", flush=True)
-            except Exception:  # whatever it is, the others still run
-                print(f"not ok {number} - {test.__name__}", flush=True)
-                print("".join(f"# {line}\n" for line in traceback.format_exc().splitlines()))
+        tap.run(TESTS, lambda: contextlib.nullcontext(shop))
 
 
 if __name__ == "__main__":

@@ -18,9 +18,12 @@ import subprocess
 import sys
 import tempfile
 import threading
-import traceback
 
-DEADLINE = 120  # seconds, against a hang only
+from colour_bars import DEADLINE, launch
+
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import tap
+
 SERVER = pathlib.Path(__file__).with_name("rtsp_server.py")
 
 
@@ -101,22 +104,32 @@ def wait_for(process, pattern):
     return seen
 
 
-def video_paints_what_is_wrong(shop):
-    """The same pipelines on a picture that can be looked into."""
-    painted, plain = shop.folder / "painted.yuv", shop.folder / "plain.yuv"
-    bank = shop.folder / "video.safetensors"
-    shop.succeed("video", shop.normal, shop.today, bank, SINK=f"filesink location={painted}")
-    subprocess.run(
-        ["gst-launch-1.0", "-q", "filesrc", f"location={shop.today}", "!", "decodebin", "!"]
-        + ["filesink", f"location={plain}"],
-        check=True,
-        timeout=DEADLINE,
+def painted(shop, video):
+    """What `video` shows of a video, beside how it was: bytes of each frame in I420."""
+    bank, shown, plain = (shop.folder / name for name in ("again", "shown.yuv", "plain.yuv"))
+    shop.succeed("video", shop.normal, video, bank, SINK=f"filesink location={shown}")
+    launch(f"filesrc location=\"{video}\" ! decodebin ! filesink location={plain}")
+    size = 320 * 180 * 3 // 2
+    pairs = zip(shown.read_bytes(), plain.read_bytes(), strict=True)
+    changed = [a != b for a, b in pairs]
+    return [changed[i : i + size] for i in range(0, len(changed), size)]
+
+
+def video_paints_what_is_wrong_and_leaves_what_is_not(shop):
+    wrong = shop.folder / "wrong.avi"
+    launch(
+        "videotestsrc pattern=smpte num-buffers=4 ! video/x-raw,width=320,height=180,framerate=25/1"
+        f" ! jpegenc ! avimux ! filesink location={wrong}"
     )
-    a, b = painted.read_bytes(), plain.read_bytes()
-    assert len(a) == len(b) and a != b
-    frame = len(a) // 20
-    changed = [a[i : i + frame] != b[i : i + frame] for i in range(0, len(a), frame)]
-    assert all(changed), changed  # the label is on all
+    frames = painted(shop, wrong)
+    assert len(frames) == 4
+    for changed in frames:  # nothing of it was ever seen
+        assert sum(changed) > 0.5 * len(changed), sum(changed)
+    for changed in painted(shop, shop.normal):
+        # The label alone: at 180 lines its letters are 8 high, with a border of 4.
+        luma = changed[: 320 * 180]
+        assert any(luma)
+        assert not any(luma[y * 320 + x] for y in range(180) for x in range(320) if y > 24 or x > 80)
 
 
 def folder_tells_good_pictures_from_bad(shop):
@@ -143,11 +156,9 @@ def webcam_learns_then_watches(shop):
     lines = shop.folder / "webcam.jsonl"
     camera = f"multifilesrc location={shop.folder}/frames/%05d.jpg caps=image/jpeg,framerate=25/1 ! jpegdec"
     (shop.folder / "frames").mkdir()
-    subprocess.run(
-        ["gst-launch-1.0", "-q", "filesrc", f"location={shop.normal}", "!", "avidemux", "!"]
-        + ["multifilesink", f"location={shop.folder}/frames/%05d.jpg"],
-        check=True,
-        timeout=DEADLINE,
+    launch(
+        f"filesrc location=\"{shop.normal}\" ! avidemux"
+        f" ! multifilesink location={shop.folder}/frames/%05d.jpg"
     )
     shop.succeed(
         "webcam", bank, SOURCE=camera, LEARN="20", SINK=f"patchcorejson ! filesink location={lines}"
@@ -277,6 +288,13 @@ def cameras_heard(lines, count):
     return {json.loads(next(lines))["results"][0]["camera-id"] for _ in range(count)}
 
 
+def cameras_end_with_one_where_the_port_is_taken(shop):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = shop.run("cameras.py", "--banks", shop.folder, "--tcp", port, "a=file:///nowhere.avi")
+    assert done.returncode == 1 and "--tcp  failed: " in done.stdout, (done.returncode, done.stdout)
+
+
 def cameras_end_with_one_where_a_bank_is_broken(shop):
     broken = shop.folder / "broken"
     broken.mkdir()
@@ -295,7 +313,7 @@ def wrong_usage_is_two(shop):
 
 
 TESTS = (
-    video_paints_what_is_wrong,
+    video_paints_what_is_wrong_and_leaves_what_is_not,
     folder_tells_good_pictures_from_bad,
     webcam_learns_then_watches,
     json_file_has_a_line_a_frame,
@@ -303,6 +321,7 @@ TESTS = (
     parts_looks_at_what_a_detector_found,
     wall_shows_four_streams_at_once,
     cameras_learn_share_an_engine_and_come_back,
+    cameras_end_with_one_where_the_port_is_taken,
     cameras_end_with_one_where_a_bank_is_broken,
     wrong_usage_is_two,
 )
@@ -314,18 +333,11 @@ def main():
 
         gi.require_version("GstRtspServer", "1.0")
     except (ImportError, ValueError) as error:
-        print(f"1..0 # SKIP {sys.executable} lacks what this needs: {error}")
+        tap.skip(f"{sys.executable} lacks what this needs: {error}")
         return
-    print(f"1..{len(TESTS)}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         shop = Workshop(*sys.argv[1:4], folder)
-        for number, test in enumerate(TESTS, 1):
-            try:
-                test(shop)
-                print(f"ok {number} - {test.__name__}", flush=True)
-            except Exception:  # whatever it is, the others still run
-                print(f"not ok {number} - {test.__name__}", flush=True)
-                print("".join(f"# {line}\n" for line in traceback.format_exc().splitlines()))
+        tap.run(TESTS, lambda: contextlib.nullcontext(shop))
 
 
 if __name__ == "__main__":

@@ -11,27 +11,17 @@ import signal
 import subprocess
 import sys
 import tempfile
-import traceback
 
-DEADLINE = 120  # seconds, against a hang only
-FRAMES = "num-buffers=12 ! video/x-raw,width=128,height=128,framerate=25/1"
+from colour_bars import DEADLINE, FRAMES, LIVE, ColourBars, fit
+
+sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import tap
 
 
-class Workshop:
-    """A bank of colour bars, and a folder."""
-
+class Workshop(ColourBars):
     def __init__(self, watch, folder):
+        super().__init__(folder)
         self.watch = watch
-        self.folder = folder
-        self.bank = os.path.join(folder, "bank.safetensors")
-        self.detect = f"patchcoredetect bank-location={self.bank} camera-id=line-3"
-        self.launch(f"videotestsrc {FRAMES} ! {self.fit(self.bank)} ! fakesink")
-
-    def fit(self, bank):
-        return f"patchcoredetect mode=fit input-size=128 coreset-ratio=0.05 bank-location={bank}"
-
-    def launch(self, line):
-        subprocess.run(["gst-launch-1.0", "-q", *shlex.split(line)], check=True, timeout=DEADLINE)
 
     def run(self, *words):
         """What watch.py prints, says of errors, and its exit status."""
@@ -82,7 +72,7 @@ def of_two_elements_in_a_row_each_prints_its_own(shop):
 
 def what_a_frame_has_none_of_is_a_dash(shop):
     bank = os.path.join(shop.folder, "another.safetensors")
-    lines, _, status = shop.run_line(f"videotestsrc {FRAMES} ! {shop.fit(bank)} ! fakesink")
+    lines, _, status = shop.run_line(f"videotestsrc {FRAMES} ! {fit(bank)} ! fakesink")
     assert status == 0 and len(lines) == 12, lines
     for line in lines:
         assert line.split()[1:6] == ["learning", "-", "-", "-", "-"], line
@@ -114,8 +104,7 @@ def wrong_usage_is_two(shop):
 
 
 def an_interrupt_ends_it_with_130(shop):
-    endless = FRAMES.replace("num-buffers=12", "is-live=true")
-    with shop.started(f"videotestsrc {endless} ! {shop.detect} ! fakesink") as process:
+    with shop.started(f"videotestsrc {LIVE} ! {shop.detect} ! fakesink") as process:
         assert "scored" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
         process.stdout.read()
@@ -123,8 +112,7 @@ def an_interrupt_ends_it_with_130(shop):
 
 
 def it_ends_when_nobody_reads_it_any_more(shop):
-    endless = FRAMES.replace("num-buffers=12", "is-live=true")
-    with shop.started(f"videotestsrc {endless} ! {shop.detect} ! fakesink") as process:
+    with shop.started(f"videotestsrc {LIVE} ! {shop.detect} ! fakesink") as process:
         assert "scored" in process.stdout.readline()
         process.stdout.close()
         assert process.wait(DEADLINE) == 0, process.returncode
@@ -149,18 +137,11 @@ def main():
 
         gi.require_version("Gst", "1.0")
     except (ImportError, ValueError) as error:
-        print(f"1..0 # SKIP {sys.executable} has no GStreamer: {error}")
+        tap.skip(f"{sys.executable} has no GStreamer: {error}")
         return
-    print(f"1..{len(TESTS)}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         shop = Workshop(sys.argv[1], folder)
-        for number, test in enumerate(TESTS, 1):
-            try:
-                test(shop)
-                print(f"ok {number} - {test.__name__}", flush=True)
-            except Exception:  # whatever it is, the others still run
-                print(f"not ok {number} - {test.__name__}", flush=True)
-                print("".join(f"# {line}\n" for line in traceback.format_exc().splitlines()))
+        tap.run(TESTS, lambda: contextlib.nullcontext(shop))
 
 
 if __name__ == "__main__":
