@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -50,14 +51,15 @@ class Batcher {
     guint64 served;              ///< the batch that its stream was last in
     GstClockTimeDiff time_left;  ///< until its outcome is too late; G_MAXINT64 for one that is
   };
-  using Shape = std::pair<guint, guint>;
+  using Shape = std::tuple<guint, guint, bool>;
   /// What waits of one inspection.
   struct Waiting {
     std::vector<size_t> jobs;     ///< indices in waiting_
     GstClockTimeDiff needed = 0;  ///< expected for all of them
   };
 
-  static Shape shape(const Job& job) { return {job.width, job.height}; }
+  /// What one batch has in common.
+  static Shape shape(const Job& job) { return {job.width, job.height, job.cuda_values != nullptr}; }
   /// 0 where nothing is known.
   GstClockTimeDiff expected(const Job& like, size_t jobs) const;
   std::map<const Listener*, std::vector<Waiting>> streams() const;

@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "colorimetry.hpp"
+
 // The loops, once more for AVX2, chosen between when the plugin is loaded.
 #if defined(__x86_64__) && defined(__GLIBC__)
 #define FOR_EACH_PROCESSOR __attribute__((target_clones("avx2", "default")))
@@ -56,35 +58,14 @@ struct Axis {
 };
 
 /// What a component is of red, green and blue, in 65536ths.
-struct Weights {
+struct FixedWeights {
   gint r, g, b, offset;
 
-  Weights(gdouble red, gdouble green, gdouble blue, gdouble at_black)
-      : r(fixed(red)), g(fixed(green)), b(fixed(blue)), offset(fixed(at_black)) {}
+  explicit FixedWeights(const Weights& w)
+      : r(fixed(w.first)), g(fixed(w.second)), b(fixed(w.third)), offset(fixed(w.offset)) {}
 
   static gint fixed(gdouble value) { return static_cast<gint>(std::lround(value * 65536)); }
 };
-
-/// By the frame's matrix and range; BT.601 where it names none.
-Weights yuv_weights(const GstVideoInfo& info, guint component) {
-  gdouble kr = 0.299, kb = 0.114;
-  gst_video_color_matrix_get_Kr_Kb(info.colorimetry.matrix, &kr, &kb);
-  gint offsets[GST_VIDEO_MAX_COMPONENTS], scales[GST_VIDEO_MAX_COMPONENTS];
-  gst_video_color_range_offsets(info.colorimetry.range, info.finfo, offsets, scales);
-  const gdouble kg = 1 - kr - kb, scale = scales[component] / 255.0, offset = offsets[component];
-  if (component == 0) return {kr * scale, kg * scale, kb * scale, offset};
-  // Blue less luma, red less luma, each brought to a range of one.
-  const gdouble u = scale / 2 / (1 - kb), v = scale / 2 / (1 - kr);
-  return component == 1 ? Weights{-kr * u, -kg * u, (1 - kb) * u, offset}
-                        : Weights{(1 - kr) * v, -kg * v, -kb * v, offset};
-}
-
-Weights weights_of(const GstVideoInfo& info, guint component) {
-  if (component + 1 == info.finfo->n_components && GST_VIDEO_FORMAT_INFO_HAS_ALPHA(info.finfo))
-    return {0, 0, 0, 255};
-  if (!GST_VIDEO_FORMAT_INFO_IS_RGB(info.finfo)) return yuv_weights(info, component);
-  return {gdouble(component == 0), gdouble(component == 1), gdouble(component == 2), 0};
-}
 
 /// A component of a plane, as far as a picture lies over it.
 struct Channel {
@@ -104,7 +85,7 @@ struct Channel {
 
   guint byte(guint sample) const { return offset + sample * step; }
 
-  Weights weights;
+  FixedWeights weights;
   guint offset, step;  ///< in a row: where its first sample is, and from one to the next
   guint begin, end;    ///< samples
 
@@ -115,7 +96,7 @@ struct Channel {
 constexpr guint div255(guint value) { return (value + 128 + ((value + 128) >> 8)) >> 8; }
 
 /// Premultiplied samples of a component, their alpha above: 16 bits each.
-void premultiply(const guint32* pixels, guint count, const Weights& w, guint32* samples) {
+void premultiply(const guint32* pixels, guint count, const FixedWeights& w, guint32* samples) {
   for (guint i = 0; i < count; ++i) {
     const guint32 p = pixels[i];
     const auto r = static_cast<gint>(p >> 16 & 255), g = static_cast<gint>(p >> 8 & 255),
@@ -236,16 +217,6 @@ void blend_plane(GstVideoFrame* frame, const GstVideoInfo& info, guint plane,
 }
 
 }  // namespace
-
-bool can_blend(const GstVideoInfo& info) {
-  const GstVideoFormatInfo* format = info.finfo;
-  if (GST_VIDEO_FORMAT_INFO_IS_COMPLEX(format) || GST_VIDEO_FORMAT_INFO_IS_TILED(format) ||
-      GST_VIDEO_FORMAT_INFO_HAS_PALETTE(format))
-    return false;
-  for (guint c = 0; c < format->n_components; ++c)
-    if (format->depth[c] != 8 || format->shift[c] != 0 || format->pixel_stride[c] < 1) return false;
-  return format->n_components > 0;
-}
 
 void blend_picture(GstVideoFrame* frame, const GstVideoInfo& info, const Picture& picture,
                    const Rectangle& where) {

@@ -10,10 +10,10 @@ namespace {
 bool infer(const Backbone& backbone, Job* const* jobs, size_t count, GError** error) {
   std::vector<PatchcoreRequest> requests(count);
   for (size_t i = 0; i < count; ++i) {
-    if (jobs[i]->rgb.empty())
-      requests[i].rgb_floats = jobs[i]->rgb_floats.data();
-    else
-      requests[i].rgb = jobs[i]->rgb.data();
+    // Of an empty vector data() may be anything.
+    if (!jobs[i]->rgb.empty()) requests[i].rgb = jobs[i]->rgb.data();
+    if (!jobs[i]->rgb_floats.empty()) requests[i].rgb_floats = jobs[i]->rgb_floats.data();
+    requests[i].cuda_values = static_cast<const gfloat*>(jobs[i]->cuda_values.get());
     requests[i].detector = jobs[i]->detector.get();
     requests[i].fit = jobs[i]->fit.get();
     requests[i].keep_patches = jobs[i]->keep_patches;

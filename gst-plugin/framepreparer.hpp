@@ -6,40 +6,52 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "job.hpp"
+#include "samples.hpp"
 
 namespace gstpatchcore {
 
-/// Frames of one format as what the network takes: converted to RGB where the library doesn't take
-/// the format as it is, resized, cropped. Used by the sink pad's thread alone, so that streams
-/// prepare side by side and the engine gets small inputs.
+/// How a frame is to be prepared.
+struct Preparation {
+  const PatchcorePreprocess* preprocess = nullptr;
+  bool takes_cuda_values = false;  ///< the input may stay in a GPU's memory
+};
+
+/// Frames of one format as what the network takes: converted to RGB, resized, cropped. Used by the
+/// sink pad's thread alone, so that streams prepare side by side and the engine gets small inputs.
 class FramePreparer {
  public:
-  explicit FramePreparer(const GstVideoInfo& info);
-  ~FramePreparer();
-  FramePreparer(const FramePreparer&) = delete;
-  FramePreparer& operator=(const FramePreparer&) = delete;
+  /// nullptr: the frames can't be read; *why says so.
+  static std::unique_ptr<FramePreparer> make(GstCaps* caps, std::string* why);
 
-  /// False: the frames can't be converted from this format.
-  bool usable() const;
+  virtual ~FramePreparer() = default;
 
   const GstVideoInfo& info() const { return info_; }
 
   /// For each region of the frame a job without a detector or fit. Empty: *error is set.
-  std::vector<std::unique_ptr<Job>> prepare(GstBuffer* buffer,
-                                            const PatchcorePreprocess* preprocess,
+  std::vector<std::unique_ptr<Job>> prepare(GstBuffer* buffer, const Preparation& preparation,
                                             std::span<const Region> regions, GError** error);
 
+ protected:
+  explicit FramePreparer(const GstVideoInfo& info) : info_(info) {}
+
+  /// Nothing: the frame doesn't hold what its caps say.
+  virtual std::optional<View> map(GstBuffer* buffer) = 0;
+  /// False: *error is set.
+  virtual bool unmap(GError** error) = 0;
+  /// Of a mapped frame: fills in the input of a job that is complete otherwise. area: aligned();
+  /// floats: see PatchcoreGeometry. False: *error is set.
+  virtual bool fill(const Area& area, const View& view, const Preparation& preparation, bool floats,
+                    Job* job, GError** error) = 0;
+
  private:
-  /// The frame's own pixels, or converted_ with them.
-  PatchcoreImage image_of(const GstVideoFrame& frame);
+  std::unique_ptr<Job> make_job(const Region& region, const View& view,
+                                const Preparation& preparation, GError** error);
 
   const GstVideoInfo info_;
-  const std::optional<PatchcorePixels> pixels_;  ///< of frames that need no conversion
-  GstVideoFrame converted_{};                    ///< stays mapped
-  ConverterPtr converter_;
 };
 
 }  // namespace gstpatchcore

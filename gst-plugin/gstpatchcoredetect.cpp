@@ -32,8 +32,10 @@
 #include <memory>
 
 #include "actions.hpp"
+#include "cudaframes.hpp"
 #include "opening.hpp"
 #include "properties.hpp"
+#include "samples.hpp"
 #include "stream.hpp"
 
 using namespace gstpatchcore;
@@ -69,12 +71,13 @@ GST_ELEMENT_REGISTER_DEFINE(patchcoredetect, "patchcoredetect", GST_RANK_NONE,
 
 namespace {
 
+constexpr const char* kCaps = GST_VIDEO_CAPS_MAKE(
+    GST_VIDEO_FORMATS_ALL) ";" GST_VIDEO_CAPS_MAKE_WITH_FEATURES("memory:CUDAMemory", CUDA_FORMATS);
+
 GstStaticPadTemplate sink_template =
-    GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS,
-                            GST_STATIC_CAPS(GST_VIDEO_CAPS_MAKE(GST_VIDEO_FORMATS_ALL)));
+    GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(kCaps));
 GstStaticPadTemplate src_template =
-    GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS,
-                            GST_STATIC_CAPS(GST_VIDEO_CAPS_MAKE(GST_VIDEO_FORMATS_ALL)));
+    GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(kCaps));
 
 /// nullptr where the element is in NULL or READY.
 std::shared_ptr<Stream> stream_of(gpointer object) {
@@ -163,13 +166,26 @@ gboolean src_event(GstPad* pad, GstObject* parent, GstEvent* event) {
   return gst_pad_event_default(pad, parent, event);
 }
 
+/// What the neighbours and the template have in common, without memory that can't be taken here.
+gboolean query_caps(GstPad* pad, GstObject* parent, GstQuery* query) {
+  if (!gst_pad_query_default(pad, parent, query)) return FALSE;
+  GstCaps* caps;
+  gst_query_parse_caps_result(query, &caps);
+  GstCaps* usable = without_unusable_memory(caps);
+  gst_query_set_caps_result(query, usable);
+  gst_caps_unref(usable);
+  return TRUE;
+}
+
 gboolean sink_query(GstPad* pad, GstObject* parent, GstQuery* query) {
+  if (GST_QUERY_TYPE(query) == GST_QUERY_CAPS) return query_caps(pad, parent, query);
   if (!GST_QUERY_IS_SERIALIZED(query)) return gst_pad_query_default(pad, parent, query);
   const auto stream = stream_of(parent);
   return stream && stream->receive_serialized(query);
 }
 
 gboolean src_query(GstPad* pad, GstObject* parent, GstQuery* query) {
+  if (GST_QUERY_TYPE(query) == GST_QUERY_CAPS) return query_caps(pad, parent, query);
   if (!gst_pad_query_default(pad, parent, query)) return FALSE;
   if (GST_QUERY_TYPE(query) != GST_QUERY_LATENCY) return TRUE;
   gboolean live;

@@ -51,9 +51,10 @@ struct Job {
   Job& operator=(const Job&) = delete;
 
   Inspection* inspection = nullptr;  ///< that it is part of, and that keeps it alive
-  std::vector<guint8> rgb;           ///< one of the two
+  std::vector<guint8> rgb;           ///< one of the three
   std::vector<gfloat> rgb_floats;
-  guint width = 0, height = 0;  ///< of rgb
+  std::shared_ptr<void> cuda_values;  ///< see PatchcoreRequest
+  guint width = 0, height = 0;        ///< of these
   Region region;
   Detector detector;  ///< one of the two
   Fit fit;

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 
+#include <atomic>
 #include <mutex>
 #include <string>
 
@@ -13,7 +14,7 @@ namespace gstpatchcore {
 namespace {
 
 Library functions;
-bool opened = false;
+std::atomic<bool> opened{false};
 
 bool resolve(void* handle) {
 #define F(name)                                                                             \
@@ -44,14 +45,16 @@ const Library* open_library(char** reason) {
   std::string why = libtorch_conflict();
   if (why.empty()) why = open_file();
   if (why.empty()) why = libtorch_conflict();
-  opened = why.empty();
-  if (opened) {
+  if (why.empty()) {
     functions.patchcore_prepare();  // before any thread of ours may have to be waited for at exit
+    opened = true;
     return &functions;
   }
   *reason = g_strdup(why.c_str());
   return nullptr;
 }
+
+bool library_is_open() { return opened; }
 
 const Library& library() { return functions; }
 

@@ -4,36 +4,43 @@
 #include <patchcore.h>
 
 // Every function of libpatchcore that the plugin calls.
-#define PATCHCORE_FUNCTIONS(F)          \
-  F(patchcore_error_quark)              \
-  F(patchcore_prepare)                  \
-  F(patchcore_backbone_get)             \
-  F(patchcore_backbone_get_for_bank)    \
-  F(patchcore_backbone_unref)           \
-  F(patchcore_backbone_get_id)          \
-  F(patchcore_bank_load)                \
-  F(patchcore_bank_save)                \
-  F(patchcore_bank_unref)               \
-  F(patchcore_bank_get_info)            \
-  F(patchcore_bank_get_id)              \
-  F(patchcore_bank_get_model)           \
-  F(patchcore_bank_extend)              \
-  F(patchcore_preprocess_get_geometry)  \
-  F(patchcore_preprocess_resize)        \
-  F(patchcore_preprocess_resize_floats) \
-  F(patchcore_fit_new)                  \
-  F(patchcore_fit_unref)                \
-  F(patchcore_fit_get_preprocess)       \
-  F(patchcore_fit_get_frames)           \
-  F(patchcore_fit_set_video)            \
-  F(patchcore_fit_build)                \
-  F(patchcore_detector_new)             \
-  F(patchcore_detector_unref)           \
-  F(patchcore_detector_get_preprocess)  \
-  F(patchcore_result_clear)             \
-  F(patchcore_result_get_regions)       \
-  F(patchcore_colormap)                 \
-  F(patchcore_text_mask)                \
+#define PATCHCORE_FUNCTIONS(F)                  \
+  F(patchcore_error_quark)                      \
+  F(patchcore_prepare)                          \
+  F(patchcore_backbone_get)                     \
+  F(patchcore_backbone_get_for_bank)            \
+  F(patchcore_backbone_unref)                   \
+  F(patchcore_backbone_get_id)                  \
+  F(patchcore_bank_load)                        \
+  F(patchcore_bank_save)                        \
+  F(patchcore_bank_unref)                       \
+  F(patchcore_bank_get_info)                    \
+  F(patchcore_bank_get_id)                      \
+  F(patchcore_bank_get_model)                   \
+  F(patchcore_bank_extend)                      \
+  F(patchcore_preprocess_get_geometry)          \
+  F(patchcore_preprocess_resize)                \
+  F(patchcore_preprocess_resize_floats)         \
+  F(patchcore_preprocess_resize_samples)        \
+  F(patchcore_preprocess_resize_samples_floats) \
+  F(patchcore_fit_new)                          \
+  F(patchcore_fit_unref)                        \
+  F(patchcore_fit_get_preprocess)               \
+  F(patchcore_fit_get_frames)                   \
+  F(patchcore_fit_set_video)                    \
+  F(patchcore_fit_build)                        \
+  F(patchcore_detector_new)                     \
+  F(patchcore_detector_unref)                   \
+  F(patchcore_detector_get_preprocess)          \
+  F(patchcore_result_clear)                     \
+  F(patchcore_result_get_regions)               \
+  F(patchcore_colormap)                         \
+  F(patchcore_text_mask)                        \
+  F(patchcore_cuda_is_available)                \
+  F(patchcore_cuda_resize)                      \
+  F(patchcore_cuda_paint)                       \
+  F(patchcore_detector_takes_cuda_values)       \
+  F(patchcore_fit_takes_cuda_values)            \
   F(patchcore_infer)
 
 namespace gstpatchcore {
@@ -50,6 +57,9 @@ struct Library {
 /// file and what the loader said) where it can't be opened, or where another LibTorch is in the
 /// process; a later call tries again.
 const Library* open_library(char** reason);
+
+/// Has open_library() succeeded?
+bool library_is_open();
 
 /// The open library. Only after open_library() has succeeded.
 const Library& library();

@@ -9,8 +9,6 @@
 #include <span>
 #include <vector>
 
-#include "blender.hpp"
-
 namespace gstpatchcore {
 namespace {
 
@@ -72,16 +70,6 @@ Ramp ramp_of(const Palette& palette, gdouble opacity) {
     ramp[i] = pixel(palette[to_byte(value)], to_byte(opacity * visibility(value)));
   }
   return ramp;
-}
-
-/// A pixel is a native word in GStreamer's format too.
-BufferPtr buffer_of(const Picture& picture) {
-  BufferPtr buffer(gst_buffer_new_memdup(picture.pixels.data(),
-                                         picture.pixels.size() * sizeof picture.pixels[0]));
-  gst_buffer_add_video_meta(buffer.get(), GST_VIDEO_FRAME_FLAG_NONE,
-                            GST_VIDEO_OVERLAY_COMPOSITION_FORMAT_RGB, picture.width,
-                            picture.height);
-  return buffer;
 }
 
 std::span<const gfloat> values_of(const PatchcoreResult& result) {
@@ -183,33 +171,6 @@ void OverlayPainter::add_score(const Job& job, const PatchcoreBankInfo& bank, bo
   pictures_.push_back({std::move(picture),
                        {std::floor(job.region.x * w), std::floor(job.region.y * h),
                         static_cast<gdouble>(across), static_cast<gdouble>(down)}});
-}
-
-void OverlayPainter::blend(GstBuffer* buffer) const {
-  GstVideoFrame frame;
-  if (pictures_.empty() || !gst_video_frame_map(&frame, &info_, buffer, GST_MAP_READWRITE)) return;
-  if (can_blend(info_)) {
-    for (const Placed& placed : pictures_)
-      blend_picture(&frame, info_, placed.picture, placed.where);
-  } else {
-    compose(&frame);
-  }
-  gst_video_frame_unmap(&frame);
-}
-
-void OverlayPainter::compose(GstVideoFrame* frame) const {
-  GstVideoOverlayComposition* composition = gst_video_overlay_composition_new(nullptr);
-  for (const Placed& placed : pictures_) {
-    const Rectangle& r = placed.where;
-    GstVideoOverlayRectangle* rectangle = gst_video_overlay_rectangle_new_raw(
-        buffer_of(placed.picture).get(), static_cast<gint>(r.x), static_cast<gint>(r.y),
-        static_cast<guint>(std::max(1.0, r.w)), static_cast<guint>(std::max(1.0, r.h)),
-        GST_VIDEO_OVERLAY_FORMAT_FLAG_NONE);
-    gst_video_overlay_composition_add_rectangle(composition, rectangle);
-    gst_video_overlay_rectangle_unref(rectangle);
-  }
-  gst_video_overlay_composition_blend(composition, frame);
-  gst_video_overlay_composition_unref(composition);
 }
 
 }  // namespace gstpatchcore

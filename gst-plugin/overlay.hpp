@@ -11,7 +11,7 @@
 
 namespace gstpatchcore {
 
-/// What is painted on a frame, gathered and then blended in the frame's own format.
+/// Gathers what is painted on a frame; a FramePainter then does it.
 class OverlayPainter {
  public:
   /// Both are kept by the caller.
@@ -25,24 +25,16 @@ class OverlayPainter {
   /// The score at the upper left of where the job looked; normalized, without a calibration raw.
   void add_score(const Job& job, const PatchcoreBankInfo& bank, bool anomalous);
 
-  /// Paints what was added on a writable buffer: by blend_picture(), or for formats that it doesn't
-  /// take by GStreamer's overlay composition.
-  void blend(GstBuffer* buffer) const;
+  const std::vector<PlacedPicture>& pictures() const { return pictures_; }
 
  private:
-  struct Placed {
-    Picture picture;
-    Rectangle where;
-  };
-
   Picture painted_map(const Job& job, const PatchcoreBankInfo& bank, bool heat, bool rims) const;
   void paint_rims(const Job& job, gdouble threshold, Picture* picture) const;
-  void compose(GstVideoFrame* frame) const;
   bool grey() const { return GST_VIDEO_INFO_IS_GRAY(&info_); }
 
   const GstVideoInfo& info_;
   const LiveConfig& live_;
-  std::vector<Placed> pictures_;
+  std::vector<PlacedPicture> pictures_;
 };
 
 }  // namespace gstpatchcore

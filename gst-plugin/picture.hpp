@@ -29,4 +29,9 @@ struct Rectangle {
   gdouble x, y, w, h;
 };
 
+struct PlacedPicture {
+  Picture picture;
+  Rectangle where;
+};
+
 }  // namespace gstpatchcore

@@ -39,6 +39,7 @@ void Reporter::note(GstEvent* event) {
       GstCaps* caps;
       gst_event_parse_caps(event, &caps);
       gst_video_info_from_caps(&info_, caps);
+      painter_ = FramePainter::make(caps);
       last_.reset();  // its map is of another picture
       break;
     }
@@ -112,10 +113,10 @@ void Reporter::keep_patches(const Inspection& inspection) {
 }
 
 /// Puts the last result's maps, regions and overlay on a frame, whose results begin at `first`.
-void Reporter::mark(GstBuffer* buffer, guint first, const LiveConfig& live) const {
+void Reporter::mark(GstBuffer* buffer, guint first, const LiveConfig& live) {
   const guint width = GST_VIDEO_INFO_WIDTH(&info_), height = GST_VIDEO_INFO_HEIGHT(&info_);
   const PatchcoreBankInfo& bank = last_->scorer->info;
-  OverlayPainter painter(info_, live);
+  OverlayPainter overlay(info_, live);
   for (guint i = 0; i < last_->jobs.size(); ++i) {
     const Job& job = *last_->jobs[i];
     const PatchcoreResult& r = job.result;
@@ -127,11 +128,12 @@ void Reporter::mark(GstBuffer* buffer, guint first, const LiveConfig& live) cons
       if (bank.calibrated && live.region_meta != RegionMeta::None)
         attach_regions(buffer, find_regions(r, job.region, bank.pixel_threshold, bank), width,
                        height, first + i, live.region_meta);
-      painter.add_map(job, bank);
+      overlay.add_map(job, bank);
     }
-    if (live.label) painter.add_score(job, bank, Verdict(bank, live).anomalous(r));
+    if (live.label) overlay.add_score(job, bank, Verdict(bank, live).anomalous(r));
   }
-  painter.blend(buffer);
+  if (painter_ && !overlay.pictures().empty() && !painter_->paint(buffer, overlay.pictures()))
+    GST_WARNING_OBJECT(element_, "a frame could not be painted on");
 }
 
 void Reporter::update_alarm(const Inspection& scored, const LiveConfig& live) {

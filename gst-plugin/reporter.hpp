@@ -2,6 +2,7 @@
 #pragma once
 
 #include "alarm.hpp"
+#include "framepainter.hpp"
 #include "result.hpp"
 #include "session.hpp"
 
@@ -27,7 +28,7 @@ class Reporter {
   void settle(Frame& frame);
   void take(std::shared_ptr<Inspection> scored, const LiveConfig& live);
   void keep_patches(const Inspection& inspection);
-  void mark(GstBuffer* buffer, guint first, const LiveConfig& live) const;
+  void mark(GstBuffer* buffer, guint first, const LiveConfig& live);
   void update_alarm(const Inspection& scored, const LiveConfig& live);
   const std::string& camera(const LiveConfig& live) const;
   void post_alarm(Alarm::Change change);
@@ -35,6 +36,7 @@ class Reporter {
   GstElement* const element_;
   Session& session_;
   GstVideoInfo info_{};
+  std::unique_ptr<FramePainter> painter_;
   GstSegment segment_;
   std::string stream_id_;
   std::string alarm_camera_;          ///< that the alarm is told with

@@ -9,9 +9,15 @@
 
 namespace gstpatchcore {
 
-const PatchcorePreprocess* Purpose::preprocess() const {
-  if (scorer) return library().patchcore_detector_get_preprocess(scorer->detector.get());
-  return fit ? library().patchcore_fit_get_preprocess(fit.get()) : nullptr;
+Preparation Purpose::preparation() const {
+  const Library& lib = library();
+  if (scorer)
+    return {lib.patchcore_detector_get_preprocess(scorer->detector.get()),
+            lib.patchcore_detector_takes_cuda_values(scorer->detector.get()) != FALSE};
+  if (fit)
+    return {lib.patchcore_fit_get_preprocess(fit.get()),
+            lib.patchcore_fit_takes_cuda_values(fit.get()) != FALSE};
+  return {};
 }
 
 Session::Session(GstElement* element, Config config)

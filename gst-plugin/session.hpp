@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "framepreparer.hpp"
 #include "framequeue.hpp"
 #include "framespan.hpp"
 #include "history.hpp"
@@ -20,8 +21,8 @@ struct Purpose {
   std::shared_ptr<Ticket>
       ticket;  ///< of the fit: to be kept until its patches are in, or never will
 
-  /// How its frame is to be prepared; nullptr: not at all.
-  const PatchcorePreprocess* preprocess() const;
+  /// How its frame is to be prepared; with a preprocess of nullptr not at all.
+  Preparation preparation() const;
 };
 
 /// What an element does with its frames between READY and the next READY: learns a bank, scores

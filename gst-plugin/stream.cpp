@@ -71,7 +71,8 @@ GstFlowReturn Stream::receive(BufferPtr buffer, const LiveConfig& live) {
   if (!decide(*frame, &purpose)) return session_->failed() ? GST_FLOW_ERROR : stopped();
   frame->state = purpose.state;
   ErrorPtr error;
-  if (purpose.preprocess() && !prepare(*frame, purpose, error.out())) return fail(error.get());
+  if (purpose.preparation().preprocess && !prepare(*frame, purpose, error.out()))
+    return fail(error.get());
   if (!queue_->wait_for_room()) return stopped();
   // First the engine, so that a frame which the src side sees is always on its way to be done.
   if (frame->inspection) submit(frame->inspection);
@@ -132,7 +133,7 @@ bool Stream::prepare(Frame& frame, const Purpose& purpose, GError** error) {
     frame.state = FrameState::None;
     return true;
   }
-  inspection->jobs = preparer_->prepare(frame.buffer.get(), purpose.preprocess(), regions, error);
+  inspection->jobs = preparer_->prepare(frame.buffer.get(), purpose.preparation(), regions, error);
   if (inspection->jobs.empty()) return false;
   for (auto& job : inspection->jobs) address(*job, frame, purpose);
   frame.inspection = std::move(inspection);
@@ -189,17 +190,14 @@ void Stream::find_out_realtime() {
 }
 
 bool Stream::set_input_caps(GstCaps* caps) {
-  GstVideoInfo info;
-  preparer_.reset();
-  if (gst_video_info_from_caps(&info, caps)) preparer_ = std::make_unique<FramePreparer>(info);
-  if (preparer_ && preparer_->usable()) {
+  std::string why;
+  preparer_ = FramePreparer::make(caps, &why);
+  if (preparer_) {
     find_out_realtime();
     realtime_known_ = false;
     return true;
   }
-  preparer_.reset();
-  GST_ELEMENT_ERROR(element_, STREAM, FORMAT, ("These caps can't be read as video."),
-                    ("%" GST_PTR_FORMAT, caps));
+  GST_ELEMENT_ERROR(element_, STREAM, FORMAT, ("%s", why.c_str()), ("%" GST_PTR_FORMAT, caps));
   return false;
 }
 

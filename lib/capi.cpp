@@ -27,12 +27,7 @@ std::vector<std::string> layer_names(const gchar* const* layers) {
   return names;
 }
 
-pc::Size frame_size(guint width, guint height) {
-  constexpr guint kMost = 1u << 16;
-  if (width > kMost || height > kMost)
-    throw pc::Error(pc::ErrorCode::InvalidArgument, "A frame can't be that large.");
-  return {static_cast<int>(width), static_cast<int>(height)};
-}
+pc::Size frame_size(guint width, guint height) { return {pixels(width), pixels(height)}; }
 
 /// nullptr for no values at all.
 GBytes* bytes_of(const at::Tensor& values) {
@@ -62,7 +57,8 @@ std::vector<pc::Request> to_cpp(const PatchcoreBackbone* backbone, const Patchco
   std::vector<pc::Request> batch(count);
   for (guint i = 0; i < count; ++i) {
     const PatchcoreRequest& r = requests[i];
-    if (!r.rgb == !r.rgb_floats || !r.detector == !r.fit)
+    const int frames = (r.rgb != nullptr) + (r.rgb_floats != nullptr) + (r.cuda_values != nullptr);
+    if (frames != 1 || !r.detector == !r.fit)
       throw pc::Error(pc::ErrorCode::InvalidArgument,
                       "A request needs a frame and either a detector or a fit.");
     const pc::Backbone& own =
@@ -71,15 +67,13 @@ std::vector<pc::Request> to_cpp(const PatchcoreBackbone* backbone, const Patchco
       throw pc::Error(pc::ErrorCode::InvalidArgument, "A request belongs to another backbone.");
     batch[i].rgb = r.rgb;
     batch[i].rgb_floats = r.rgb_floats;
+    batch[i].cuda_values = r.cuda_values;
     batch[i].detector = r.detector ? r.detector->object.get() : nullptr;
     batch[i].fit = r.fit ? r.fit->object.get() : nullptr;
     if (r.keep_patches) batch[i].keep_above = r.keep_above;
   }
   return batch;
 }
-
-/// Whoever doesn't say has square pixels.
-double aspect_of(gdouble pixel_aspect) { return pixel_aspect == 0 ? 1 : pixel_aspect; }
 
 template <typename Value>
 gboolean resize(const PatchcorePreprocess* preprocess, const PatchcoreImage* frame, Value* rgb,
@@ -91,6 +85,16 @@ gboolean resize(const PatchcorePreprocess* preprocess, const PatchcoreImage* fra
         .resize({frame->data, size.width, size.height, static_cast<std::ptrdiff_t>(frame->stride),
                  static_cast<pc::PixelFormat>(frame->pixels), aspect_of(frame->pixel_aspect)},
                 rgb);
+    return TRUE;
+  });
+}
+
+template <typename Value>
+gboolean resize_samples(const PatchcorePreprocess* preprocess, const PatchcoreSampledImage* frame,
+                        Value* rgb, GError** error) {
+  return guarded(error, [&]() -> gboolean {
+    const c10::InferenceMode no_gradients;
+    unwrap(preprocess).resize_samples(to_cpp(*frame), rgb);
     return TRUE;
   });
 }
@@ -155,6 +159,18 @@ gboolean patchcore_preprocess_resize_floats(const PatchcorePreprocess* preproces
                                             const PatchcoreImage* frame, gfloat* rgb,
                                             GError** error) {
   return resize(preprocess, frame, rgb, error);
+}
+
+gboolean patchcore_preprocess_resize_samples(const PatchcorePreprocess* preprocess,
+                                             const PatchcoreSampledImage* frame, guint8* rgb,
+                                             GError** error) {
+  return resize_samples(preprocess, frame, rgb, error);
+}
+
+gboolean patchcore_preprocess_resize_samples_floats(const PatchcorePreprocess* preprocess,
+                                                    const PatchcoreSampledImage* frame, gfloat* rgb,
+                                                    GError** error) {
+  return resize_samples(preprocess, frame, rgb, error);
 }
 
 PatchcoreDetector* patchcore_detector_new(PatchcoreBackbone* backbone, PatchcoreBank* bank,

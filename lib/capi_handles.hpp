@@ -5,6 +5,7 @@
 
 #include <c10/util/Exception.h>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <new>
@@ -70,6 +71,40 @@ auto guarded(GError** error, Work work) -> decltype(work()) {
 
 inline std::string text(const gchar* value, const char* fallback) {
   return value ? value : fallback;
+}
+
+/// Of a frame. Throws Error(InvalidArgument) for more than one can have.
+inline int pixels(guint count) {
+  constexpr guint kMost = 1u << 16;
+  if (count > kMost)
+    throw pc::Error(pc::ErrorCode::InvalidArgument, "A frame can't be that large.");
+  return static_cast<int>(count);
+}
+
+/// Whoever doesn't say has square pixels.
+inline double aspect_of(gdouble pixel_aspect) { return pixel_aspect == 0 ? 1 : pixel_aspect; }
+
+inline pc::Samples to_cpp(const PatchcoreSamples& s) {
+  return {static_cast<const uint8_t*>(s.data),
+          s.stride,
+          pixels(s.columns),
+          pixels(s.rows),
+          pixels(s.step),
+          pixels(s.bytes),
+          pixels(s.shift),
+          pixels(s.depth)};
+}
+
+inline pc::SampledImage to_cpp(const PatchcoreSampledImage& image) {
+  pc::SampledImage result;
+  for (size_t i = 0; i < 3; ++i) {
+    result.components[i] = to_cpp(image.components[i]);
+    std::copy_n(image.to_rgb[i], 4, result.to_rgb[i].data());
+  }
+  result.width = pixels(image.width);
+  result.height = pixels(image.height);
+  result.pixel_aspect = aspect_of(image.pixel_aspect);
+  return result;
 }
 
 inline const pc::Preprocess& unwrap(const PatchcorePreprocess* preprocess) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -17,6 +18,28 @@ struct ImageView {
   std::ptrdiff_t stride = 0;
   PixelFormat format = PixelFormat::RGB;
   double pixel_aspect = 1;  ///< width of a pixel as it is shown, of its height
+};
+
+/// The samples of one colour component of somebody else's picture.
+struct Samples {
+  const uint8_t* data = nullptr;  ///< the first
+  std::ptrdiff_t stride = 0;      ///< bytes from row to row
+  int columns = 0, rows = 0;
+  int step = 1;   ///< bytes from sample to sample
+  int bytes = 1;  ///< of a sample; of two the lower comes first
+  int shift = 0;  ///< bits of these below the sample's own
+  int depth = 8;  ///< the sample's own bits
+
+  bool operator==(const Samples&) const = default;
+};
+
+/// A picture as video has it: each component in its own resolution, perhaps of YUV.
+struct SampledImage {
+  std::array<Samples, 3> components;
+  /// Red, green, blue, 0..255 before they are clamped, of the three samples as stored and of 1.
+  std::array<std::array<float, 4>, 3> to_rgb{};
+  int width = 0, height = 0;  ///< pixels; all components cover the same part of the picture
+  double pixel_aspect = 1;    ///< as ImageView has it
 };
 
 struct Size {

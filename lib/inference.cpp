@@ -2,14 +2,17 @@
 #include "inference.hpp"
 
 #include <ATen/ATen.h>
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 
 #include "augmentation.hpp"
 #include "cuda/features.hpp"
 #include "cuda/module.hpp"
+#include "error.hpp"
 #include "parallel.hpp"
 #include "tiling.hpp"
 
@@ -88,8 +91,40 @@ std::vector<at::Tensor> slice(const std::vector<at::Tensor>& features, int64_t f
   return parts;
 }
 
+bool are_on_gpu(std::span<const Job> jobs) { return jobs.front().request.cuda_values; }
+
+/// Throws Error(InvalidArgument).
+void check_values(const Backbone& backbone, std::span<const Job> jobs) {
+  const auto on_gpu = std::count_if(
+      jobs.begin(), jobs.end(), [](const Job& job) { return job.request.cuda_values != nullptr; });
+  if (on_gpu == 0) return;
+  const bool taken =
+      on_gpu == std::ssize(jobs) && backbone.device().is_cuda() && cuda::kernels() &&
+      std::all_of(jobs.begin(), jobs.end(), [](const Job& job) { return job.views() == 1; });
+  if (!taken)
+    throw Error(ErrorCode::InvalidArgument,
+                "These requests can't have their values in a GPU's memory.");
+}
+
+/// Inputs that are on a GPU already, together.
+at::Tensor stacked(c10::Device device, Size input, std::span<const Job> jobs) {
+  const c10::DeviceGuard guard(device);
+  const at::Tensor all = at::empty({std::ssize(jobs), input.height, input.width, 3},
+                                   at::TensorOptions(at::kFloat).device(device));
+  auto* out = all.data_ptr<float>();
+  const int64_t values = all.numel() / all.size(0);
+  for (const Job& job : jobs) {
+    cuda::check(cuda::kernels()->copy(out, job.request.cuda_values,
+                                      values * static_cast<int64_t>(sizeof(float)),
+                                      cuda::current_stream(device)));
+    out += values;
+  }
+  return all.permute({0, 3, 1, 2});
+}
+
 /// What the network sees, on its device.
 at::Tensor input_of(const Backbone& backbone, Size input, std::span<const Job> jobs) {
+  if (are_on_gpu(jobs)) return stacked(backbone.device(), input, jobs);
   const bool cuda = backbone.device().is_cuda();
   const at::Tensor rgb =
       gather(input, jobs, cuda).to(backbone.device(), /*non_blocking=*/cuda, /*copy=*/false);
@@ -166,6 +201,7 @@ void infer(const Backbone& backbone, Size input, std::span<Request> requests) {
   if (requests.empty()) return;
   const c10::InferenceMode no_gradients;
   const std::vector<Job> jobs = number(requests);
+  check_values(backbone, jobs);
   std::vector<Embedding> embeddings(requests.size());
   if (backbone.device().is_cpu() && occupies_threads(requests.size())) {
     for_each(requests.size(), [&](size_t i) {
@@ -175,6 +211,7 @@ void infer(const Backbone& backbone, Size input, std::span<Request> requests) {
   } else {
     embeddings = embed_and_score(backbone, input, jobs);
   }
+  if (are_on_gpu(jobs)) cuda::synchronize(backbone.device());
   // Last, so that a failed batch has added nothing and can be tried again.
   for (size_t i = 0; i < requests.size(); ++i)
     if (requests[i].fit) requests[i].fit->add(embeddings[i], input);

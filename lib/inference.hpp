@@ -10,7 +10,9 @@
 
 namespace patchcore {
 
-/// One prepared frame and who wants it: exactly one of detector and fit, of rgb and rgb_floats.
+/// One prepared frame and who wants it: exactly one of detector and fit, of rgb, rgb_floats and
+/// cuda_values. The last of them in all requests of a batch or in none, only with a network on a
+/// GPU, and not with a fit that has views.
 struct Request {
   const uint8_t* rgb = nullptr;  ///< input.height x input.width x 3, from Preprocess::resize
   const Detector* detector = nullptr;
@@ -18,12 +20,13 @@ struct Request {
   Result result;                          ///< filled where there is a detector
   std::optional<double> keep_above = {};  ///< see Detector::score
   const float* rgb_floats = nullptr;      ///< as rgb, from Preprocess::resize too
+  const float* cuda_values = nullptr;     ///< on a GPU, from cuda::resize(), Normalised
 };
 
 /// Runs one batch: the backbone, then each request's own embedding, bank and scoring. On a CPU the
 /// images that can occupy its threads go one a thread from end to end, else the backbone takes them
-/// in a single pass. All requests' detectors and fits must have been made with `backbone`. Safe
-/// from any thread.
+/// in a single pass. No input is read any more when it returns. All requests' detectors and fits
+/// must have been made with `backbone`. Safe from any thread.
 void infer(const Backbone& backbone, Size input, std::span<Request> requests);
 
 }  // namespace patchcore

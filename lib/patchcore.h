@@ -202,6 +202,35 @@ PATCHCORE_API gboolean patchcore_preprocess_resize_floats(const PatchcorePreproc
                                                           const PatchcoreImage* frame, gfloat* rgb,
                                                           GError** error);
 
+/* The samples of one colour component, in the host's memory or in a GPU's. */
+typedef struct {
+  gpointer data;       /* the first; only patchcore_cuda_paint() writes */
+  gssize stride;       /* bytes from row to row */
+  guint columns, rows; /* of samples */
+  guint step;          /* bytes from sample to sample */
+  guint bytes;         /* of a sample: 1, or 2 with the lower byte first */
+  guint shift;         /* bits of these below the sample's own */
+  guint depth;         /* the sample's own bits */
+} PatchcoreSamples;
+
+/* A frame as video has it, or a part of one: each component in its own resolution, perhaps of YUV.
+ * Of the same data three times it is grey. */
+typedef struct {
+  PatchcoreSamples components[3];
+  gfloat to_rgb[3][4];  /* red, green and blue, 0 to 255, of the three samples as stored and of 1 */
+  guint width, height;  /* pixels; all components cover the same part of the frame */
+  gdouble pixel_aspect; /* as in PatchcoreImage */
+} PatchcoreSampledImage;
+
+/* As patchcore_preprocess_resize() and _resize_floats(), of samples in the host's memory. The
+ * components are resized first, and only what that gives is made RGB. */
+PATCHCORE_API gboolean patchcore_preprocess_resize_samples(const PatchcorePreprocess* preprocess,
+                                                           const PatchcoreSampledImage* frame,
+                                                           guint8* rgb, GError** error);
+PATCHCORE_API gboolean patchcore_preprocess_resize_samples_floats(
+    const PatchcorePreprocess* preprocess, const PatchcoreSampledImage* frame, gfloat* rgb,
+    GError** error);
+
 /* ---- fitting -------------------------------------------------------------------------------- */
 
 typedef struct _PatchcoreFit PatchcoreFit;
@@ -310,6 +339,10 @@ typedef struct {
   gdouble keep_above;     /* or above this, the largest value first; see patchcore_bank_extend() */
   PatchcoreResult result; /* the caller clears it, also after an error */
   const gfloat* rgb_floats; /* instead of rgb: from patchcore_preprocess_resize_floats() */
+  /* instead of both, in all requests of the batch or in none, where the detector or fit takes them:
+   * from patchcore_cuda_resize(), in a GPU's memory, whichever context's. Must be complete, and is
+   * not read any more once patchcore_infer() has returned */
+  const gfloat* cuda_values;
 } PatchcoreRequest;
 
 /* One batch of frames of one input size: a single pass of the network, then each request's own
@@ -318,5 +351,53 @@ typedef struct {
 PATCHCORE_API gboolean patchcore_infer(PatchcoreBackbone* backbone, guint width, guint height,
                                        PatchcoreRequest* requests, guint n_requests,
                                        GError** error);
+
+/* ---- frames in a GPU's memory -----------------------------------------------------------------
+ *
+ * In place of patchcore_preprocess_resize(): a decoder's frame stays where it is, and one kernel
+ * makes the network's input of it. Pointers are of the memory of the CUDA context that is current
+ * in the calling thread, which the stream (a CUstream or cudaStream_t; NULL: the default one) is of
+ * too. It need not be LibTorch's context. Work is put on the stream; the caller waits for it. */
+
+typedef enum {
+  PATCHCORE_CUDA_INPUT_BYTES,      /* as patchcore_preprocess_resize() has them */
+  PATCHCORE_CUDA_INPUT_FLOATS,     /* as patchcore_preprocess_resize_floats() has them */
+  PATCHCORE_CUDA_INPUT_NORMALISED, /* floats, for PatchcoreRequest.cuda_values */
+} PatchcoreCudaInput;
+
+/* Are there the kernels for what follows? Otherwise it fails with INIT. A GPU is not asked for. */
+PATCHCORE_API gboolean patchcore_cuda_is_available(GError** error);
+
+/* Whether requests may have cuda_values: the network is on a GPU, and the fit learns frames as they
+ * are, without augmentation. Else the input is to be brought to the host as BYTES or FLOATS, see
+ * PatchcoreGeometry. */
+PATCHCORE_API gboolean patchcore_detector_takes_cuda_values(PatchcoreDetector* detector);
+PATCHCORE_API gboolean patchcore_fit_takes_cuda_values(PatchcoreFit* fit);
+
+/* Resize, conversion, crop and, where asked for, normalisation in one kernel, of samples of up to
+ * 16 bits. out: room for width * height * 3 bytes or floats of patchcore_preprocess_get_geometry().
+ * Within two levels of 255 of patchcore_preprocess_resize_samples(), which rounds on the way. */
+PATCHCORE_API gboolean patchcore_cuda_resize(const PatchcorePreprocess* preprocess,
+                                             const PatchcoreSampledImage* frame,
+                                             PatchcoreCudaInput input, gpointer out,
+                                             gpointer stream, GError** error);
+
+/* A picture over a rectangle of a frame. */
+typedef struct {
+  const guint32* pixels; /* height rows of width: alpha (the highest 8 bits), red, green, blue; not
+                            premultiplied, full range */
+  guint width, height;
+  gdouble x, y, w, h;              /* where, pixels of the frame; what lies outside is cut off */
+  guint frame_width, frame_height; /* pixels */
+  gboolean interlaced;             /* two fields are woven into the frame */
+} PatchcoreCudaPicture;
+
+/* Blends the picture with one component of the frame, bilinear in premultiplied values. A sample is
+ * of 2^sub_x pixels in a row and of 2^sub_y rows, 0 to 4. weights: the component's level, as it is
+ * stored, of red, green and blue, each 0 to 255, and of 1. */
+PATCHCORE_API gboolean patchcore_cuda_paint(const PatchcoreCudaPicture* picture,
+                                            const PatchcoreSamples* component, guint sub_x,
+                                            guint sub_y, const gfloat weights[4], gpointer stream,
+                                            GError** error);
 
 G_END_DECLS

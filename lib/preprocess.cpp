@@ -14,6 +14,7 @@
 #include <type_traits>
 
 #include "error.hpp"
+#include "sampled_image.hpp"
 
 namespace patchcore {
 namespace {
@@ -166,8 +167,26 @@ void Preprocess::resize_as(const ImageView& frame, Value* rgb) const {
   }
 }
 
+template <typename Value>
+void Preprocess::resize_as(const SampledImage& frame, Value* rgb) const {
+  const InputGeometry g = geometry({frame.width, frame.height}, frame.pixel_aspect);
+  const auto components =
+      resized_components(frame, g.resized, /*rounded=*/!std::is_floating_point_v<Value>);
+  for (int64_t y = 0; y < g.input.height; ++y) {
+    const int64_t first = (g.top + y) * g.resized.width + g.left;
+    convert_to_rgb(frame.to_rgb, components, first, g.input.width, rgb);
+    rgb += int64_t{3} * g.input.width;
+  }
+}
+
 void Preprocess::resize(const ImageView& frame, uint8_t* rgb) const { resize_as(frame, rgb); }
 void Preprocess::resize(const ImageView& frame, float* rgb) const { resize_as(frame, rgb); }
+void Preprocess::resize_samples(const SampledImage& frame, uint8_t* rgb) const {
+  resize_as(frame, rgb);
+}
+void Preprocess::resize_samples(const SampledImage& frame, float* rgb) const {
+  resize_as(frame, rgb);
+}
 
 at::Tensor Preprocess::normalise(const at::Tensor& rgb) {
   const bool bytes = rgb.scalar_type() == at::kByte && rgb.device().is_cpu();

@@ -41,6 +41,11 @@ class Preprocess {
   void resize(const ImageView& frame, float* rgb) const;
   bool wants_floats() const { return wants_floats_; }
 
+  /// The same of video: each component is resized in its own resolution, and RGB made of what that
+  /// gives, a fraction of the pixels. Throws Error(InvalidArgument) for samples that can't be.
+  void resize_samples(const SampledImage& frame, uint8_t* rgb) const;
+  void resize_samples(const SampledImage& frame, float* rgb) const;
+
   /// N x H x W x 3 uint8 or float, 0 to 255 -> N x 3 x H x W float on the same device, normalised.
   static at::Tensor normalise(const at::Tensor& rgb);
 
@@ -51,6 +56,8 @@ class Preprocess {
  private:
   template <typename Value>
   void resize_as(const ImageView& frame, Value* rgb) const;
+  template <typename Value>
+  void resize_as(const SampledImage& frame, Value* rgb) const;
 
   ResizeTarget target_;
   int crop_;

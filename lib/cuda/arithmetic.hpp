@@ -61,6 +61,8 @@ PATCHCORE_BOTH float to_float(Float16 value) {
 #endif
 }
 
+/// Of 0..255, to the nearest.
+PATCHCORE_BOTH void store(float value, uint8_t& out) { out = static_cast<uint8_t>(value + 0.5F); }
 PATCHCORE_BOTH void store(float value, float& out) { out = value; }
 PATCHCORE_BOTH void store(float value, BFloat16& out) { out.bits = to_bf16(value); }
 PATCHCORE_BOTH void store(float value, Float16& out) {

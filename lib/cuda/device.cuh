@@ -10,6 +10,7 @@
 #else
 
 #include <cooperative_groups.h>
+#include <cuda.h>
 #include <cuda_pipeline.h>
 #include <cuda_runtime.h>
 
@@ -46,6 +47,42 @@ __device__ inline void multiply_add(float (&sum)[4], const uint32_t (&a)[4],
 
 inline const char* text_of(cudaError_t error) {
   return error == cudaSuccess ? nullptr : cudaGetErrorString(error);
+}
+
+/// A function of the driver, which the module doesn't link. nullptr: *error says why.
+template <typename Function>
+Function* driver_function(const char* name, const char** error) {
+  void* function = nullptr;
+  cudaDriverEntryPointQueryResult found{};
+  const cudaError_t status =
+      cudaGetDriverEntryPointByVersion(name, &function, 12000, cudaEnableDefault, &found);
+  *error = text_of(status);
+  if (!*error && !function) *error = "the driver is too old";
+  return reinterpret_cast<Function*>(function);
+}
+
+/// GStreamer's elements have contexts of their own, not LibTorch's: the driver is to know whose
+/// memory is whose.
+inline const char* copy_across(void* to, const void* from, int64_t bytes, Stream stream) {
+  const char* error = nullptr;
+  static const auto current =
+      driver_function<CUresult(CUcontext*)>("cuCtxGetCurrent", &error);
+  static const auto attribute =
+      driver_function<CUresult(void*, CUpointer_attribute, CUdeviceptr)>("cuPointerGetAttribute",
+                                                                         &error);
+  static const auto copy =
+      driver_function<CUresult(CUdeviceptr, CUcontext, CUdeviceptr, CUcontext, size_t, CUstream)>(
+          "cuMemcpyPeerAsync", &error);
+  if (!current || !attribute || !copy) return error ? error : "the driver can't copy";
+  CUcontext here = nullptr, there = nullptr;
+  const auto source = reinterpret_cast<CUdeviceptr>(from);
+  if (current(&here) != CUDA_SUCCESS || !here) return "no context is current";
+  // Memory of a pool belongs to none: then this one may read it.
+  if (attribute(&there, CU_POINTER_ATTRIBUTE_CONTEXT, source) != CUDA_SUCCESS || !there)
+    there = here;
+  const CUresult result = copy(reinterpret_cast<CUdeviceptr>(to), here, source, there,
+                               static_cast<size_t>(bytes), static_cast<CUstream>(stream));
+  return result == CUDA_SUCCESS ? nullptr : "a frame's input can't be copied to LibTorch's memory";
 }
 
 /// 0 blocks is no work.

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 // What libpatchcore-cuda.so offers: kernels behind plain C functions, without LibTorch, which is
-// not needed to compile them. All pointers are of the current device's memory. Rows are packed.
+// not needed to compile them. All pointers are of the current context's memory. Rows are packed.
 // What a kernel does is defined by its CPU reference, tests/gpu/reference.cpp.
 namespace patchcore::cuda {
 
@@ -33,6 +33,50 @@ struct Normalise {
   int64_t values;   ///< a multiple of 3; red first
   float mean[3];
   float deviation[3];
+};
+
+/// The samples of one colour component of a frame.
+struct Component {
+  uint8_t* data;          ///< the first; only `paint` writes
+  int64_t stride;         ///< bytes from row to row
+  int64_t columns, rows;  ///< of samples
+  int32_t step;           ///< bytes from sample to sample
+  int32_t bytes;          ///< of a sample: 1 or 2, the lower first
+  int32_t shift;          ///< bits of these below the sample's own
+  int32_t depth;          ///< the sample's own bits, 1 to 16
+};
+
+/// A part of a frame -> the network's input: each component is resized in its own resolution, with
+/// an antialiased triangle as ATen's _upsample_bilinear2d_aa has it, RGB made of them, cropped and
+/// normalised.
+struct Resize {
+  Component components[3];  ///< of the part
+  float to_rgb[3][4];       ///< red, green, blue of the three samples and 1, each to 0..255
+  int64_t resized_width, resized_height;
+  int64_t out_left, out_top;  ///< of the crop, pixels of the resized part
+  int64_t out_width, out_height;
+  void* out;        ///< out_height x out_width x 3, red first
+  Type to;          ///< Byte or Float
+  bool rounded;     ///< floats: to whole levels, as bytes are
+  bool normalised;  ///< floats: as Normalise does it, else 0..255
+  float mean[3];
+  float deviation[3];
+};
+
+/// A picture stretched over a rectangle of one component of a frame: bilinear in premultiplied
+/// values, its edge pixels go on to the rectangle's edge.
+struct Paint {
+  Component on;
+  int32_t sub_x, sub_y;    ///< a sample is of 2^sub_x pixels in a row, and of 2^sub_y rows
+  int64_t width, height;   ///< of the frame, pixels
+  bool interlaced;         ///< rows of samples that are of two rows each are of a field's
+  const uint32_t* pixels;  ///< picture_height x picture_width; alpha (the highest 8 bits), red,
+                           ///< green, blue; not premultiplied
+  int64_t picture_width, picture_height;
+  double x, y, w, h;         ///< where, pixels of the frame
+  int64_t first_x, first_y;  ///< of the samples that are looked at
+  int64_t columns, rows;     ///< of these; painted are those whose middle lies there
+  float weights[4];          ///< what the component is of red, green and blue, 0..255, and 1
 };
 
 /// Each map averaged over patch x patch neighbourhoods, zeros around it, brought to another grid,
@@ -148,6 +192,10 @@ struct Choose {
 /// Functions that put work on a stream and return null, or what went wrong.
 struct Kernels {
   const char* (*normalise)(const Normalise&, Stream);
+  const char* (*resize)(const Resize&, Stream);
+  const char* (*paint)(const Paint&, Stream);
+  /// Between two places of GPUs' memory, each in whatever context; the current one is the stream's.
+  const char* (*copy)(void* to, const void* from, int64_t bytes, Stream);
   const char* (*embed)(const Embed&, Stream);
   const char* (*round_rows)(const RoundRows&, Stream);
   const char* (*multiply)(const Multiply&, Stream);
@@ -158,7 +206,7 @@ struct Kernels {
 };
 
 /// Changes with everything above. The two libraries are installed together, and refuse others.
-constexpr int kInterface = 1;
+constexpr int kInterface = 2;
 
 /// The module's one symbol: null unless the interface is the module's own.
 using GetKernels = const Kernels* (*)(int interface);

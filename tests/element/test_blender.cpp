@@ -11,6 +11,7 @@
 #include <random>
 
 #include "../../gst-plugin/blender.hpp"
+#include "../../gst-plugin/samples.hpp"
 #include "../check_main.hpp"
 
 using namespace gstpatchcore;
@@ -52,7 +53,7 @@ class Frame {
   ~Frame() { gst_video_frame_unmap(&frame); }
 
   void blend(const Picture& picture, const Rectangle& where) {
-    ck_assert(can_blend(info));
+    ck_assert(has_byte_samples(info));
     blend_picture(&frame, info, picture, where);
   }
 
@@ -274,7 +275,7 @@ START_TEST(formats_that_are_not_of_bytes_are_left_to_others) {
         GST_VIDEO_FORMAT_NV12_64Z32, GST_VIDEO_FORMAT_AYUV64, GST_VIDEO_FORMAT_IYU1}) {
     GstVideoInfo info;
     gst_video_info_set_format(&info, format, 64, 48);
-    ck_assert_msg(!can_blend(info), "%s", gst_video_format_to_string(format));
+    ck_assert_msg(!has_byte_samples(info), "%s", gst_video_format_to_string(format));
   }
 }
 END_TEST

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <mutex>
 #include <numeric>
 #include <vector>
 
@@ -252,6 +253,8 @@ void wait_for_older_copies() {
 }
 
 void run(const std::function<void()>& kernel, unsigned blocks, unsigned threads, bool together) {
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
   machine().run(kernel, blocks, threads, together);
 }
 

@@ -43,7 +43,7 @@ void copy_async(void* to, const void* from, bool wanted);
 void commit_copies();
 void wait_for_older_copies();
 
-/// together: all blocks are there at the same time.
+/// One kernel after the other, whoever calls. together: all blocks are there at the same time.
 void run(const std::function<void()>& kernel, unsigned blocks, unsigned threads, bool together);
 
 template <typename T>
@@ -63,6 +63,11 @@ inline void wait_for_older_copies() { emulated::wait_for_older_copies(); }
 
 /// See device.cuh for where a lane has what.
 void multiply_add(float (&sum)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]);
+
+inline const char* copy_across(void* to, const void* from, int64_t bytes, Stream) {
+  std::memcpy(to, from, static_cast<size_t>(bytes));
+  return nullptr;
+}
 
 template <typename Arguments>
 const char* launch(void (*kernel)(Arguments), int64_t blocks, unsigned threads, Stream,

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <cstring>
 #include <vector>
 
 #include "cuda/arithmetic.hpp"
@@ -39,6 +41,118 @@ void put(Type type, float value, void* values, int64_t i) {
 const char* normalise(const Normalise& n, Stream) {
   for (int64_t i = 0; i < n.values; ++i)
     put(n.to, normalised(load(n.from, n.rgb, i), n.mean[i % 3], n.deviation[i % 3]), n.out, i);
+  return nullptr;
+}
+
+double sample_of(const Component& c, int64_t column, int64_t row) {
+  const uint8_t* at = c.data + row * c.stride + column * c.step;
+  const int bits = c.bytes == 2 ? at[0] | at[1] << 8 : at[0];
+  return bits >> c.shift & ((1 << c.depth) - 1);
+}
+
+/// The triangle filter as Pillow defines it: what each of `size` pixels is of a resized one.
+std::vector<double> triangle(int64_t place, int64_t size, int64_t resized) {
+  const double scale = static_cast<double>(size) / static_cast<double>(resized);
+  const double support = std::max(scale, 1.0), centre = (static_cast<double>(place) + 0.5) * scale;
+  std::vector<double> weights;
+  double sum = 0;
+  for (int64_t i = 0; i < size; ++i) {
+    const double distance = std::abs(static_cast<double>(i) + 0.5 - centre) / support;
+    weights.push_back(std::max(0.0, 1 - distance));
+    sum += weights.back();
+  }
+  for (double& weight : weights) weight /= sum;
+  return weights;
+}
+
+double resized_sample(const Component& c, const Resize& r, int64_t x, int64_t y) {
+  const auto rows = triangle(y, c.rows, r.resized_height),
+             columns = triangle(x, c.columns, r.resized_width);
+  double level = 0;
+  for (size_t i = 0; i < rows.size(); ++i)
+    for (size_t j = 0; j < columns.size(); ++j)
+      level +=
+          rows[i] * columns[j] * sample_of(c, static_cast<int64_t>(j), static_cast<int64_t>(i));
+  return level;
+}
+
+const char* resize(const Resize& r, Stream) {
+  for (int64_t i = 0; i < r.out_width * r.out_height; ++i) {
+    std::array<double, 3> samples{}, level{};
+    for (size_t c = 0; c < 3; ++c)
+      samples[c] = resized_sample(r.components[c], r, r.out_left + i % r.out_width,
+                                  r.out_top + i / r.out_width);
+    for (size_t c = 0; c < 3; ++c) {
+      level[c] = r.to_rgb[c][3];
+      for (size_t j = 0; j < 3; ++j) level[c] += r.to_rgb[c][j] * samples[j];
+      level[c] = std::clamp(level[c], 0.0, 255.0);
+    }
+    for (size_t c = 0; c < 3; ++c) {
+      const int64_t at = i * 3 + static_cast<int64_t>(c);
+      if (r.rounded || r.to == Type::Byte) level[c] = std::floor(level[c] + 0.5);
+      if (r.normalised) level[c] = (level[c] / 255 - r.mean[c]) / r.deviation[c];
+      if (r.to == Type::Byte)
+        static_cast<uint8_t*>(r.out)[at] = static_cast<uint8_t>(level[c]);
+      else
+        static_cast<float*>(r.out)[at] = static_cast<float>(level[c]);
+    }
+  }
+  return nullptr;
+}
+
+/// The middle of the pixels that a sample is of.
+double middle(int64_t sample, int32_t sub, int64_t size) {
+  return static_cast<double>((sample << sub) + std::min((sample + 1) << sub, size)) / 2;
+}
+
+/// Where a point of a rectangle's side is in the picture, in pixels of it.
+double place_in(double at, double begin, double extent, int64_t count) {
+  return std::clamp((at - begin) / extent * static_cast<double>(count) - 0.5, 0.0,
+                    static_cast<double>(count - 1));
+}
+
+/// Level and alpha of a component at a place in the picture.
+std::array<double, 2> stretched(const Paint& p, double u, double v) {
+  std::array<double, 2> sum{};
+  for (int64_t y = 0; y < p.picture_height; ++y)
+    for (int64_t x = 0; x < p.picture_width; ++x) {
+      const double weight = std::max(0.0, 1 - std::abs(u - static_cast<double>(x))) *
+                            std::max(0.0, 1 - std::abs(v - static_cast<double>(y)));
+      const uint32_t pixel = p.pixels[y * p.picture_width + x];
+      double level = p.weights[3];
+      for (int c = 0; c < 3; ++c) level += p.weights[c] * (pixel >> (16 - 8 * c) & 255);
+      sum[0] += weight * (pixel >> 24) / 255 * level;
+      sum[1] += weight * (pixel >> 24) / 255;
+    }
+  return sum;
+}
+
+const char* paint(const Paint& p, Stream) {
+  const Component& c = p.on;
+  for (int64_t row = 0; row < c.rows; ++row)
+    for (int64_t column = 0; column < c.columns; ++column) {
+      const double x = middle(column, p.sub_x, p.width), y = middle(row, p.sub_y, p.height);
+      if (x < p.x || x >= p.x + p.w || y < p.y || y >= p.y + p.h) continue;
+      const double field_y =
+          p.interlaced && p.sub_y == 1
+              ? std::min(4.0 * static_cast<double>(row / 2) + static_cast<double>(row % 2) + 1.5,
+                         static_cast<double>(p.height) - 0.5)
+              : y;
+      const auto [level, alpha] = stretched(p, place_in(x, p.x, p.w, p.picture_width),
+                                            place_in(field_y, p.y, p.h, p.picture_height));
+      if (alpha == 0) continue;
+      const double most = (1 << c.depth) - 1, before = sample_of(c, column, row);
+      const int bits = static_cast<int>(std::clamp(before * (1 - alpha) + level, 0.0, most) + 0.5)
+                       << c.shift;
+      uint8_t* at = c.data + row * c.stride + column * c.step;
+      at[0] = static_cast<uint8_t>(bits);
+      if (c.bytes == 2) at[1] = static_cast<uint8_t>(bits >> 8);
+    }
+  return nullptr;
+}
+
+const char* copy(void* to, const void* from, int64_t bytes, Stream) {
+  std::memcpy(to, from, static_cast<size_t>(bytes));
   return nullptr;
 }
 
@@ -221,8 +335,8 @@ const char* choose(const Choose& c, Stream) {
 }  // namespace
 
 const Kernels& reference_kernels() {
-  static constexpr Kernels kernels{normalise,    embed,      round_rows, multiply,
-                                   group_maxima, make_heads, walk,       choose};
+  static constexpr Kernels kernels{normalise, resize,       paint,      copy, embed, round_rows,
+                                   multiply,  group_maxima, make_heads, walk, choose};
   return kernels;
 }
 

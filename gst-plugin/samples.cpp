@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "samples.hpp"
+
+#include <algorithm>
+
+#include "colorimetry.hpp"
+
+namespace gstpatchcore {
+namespace {
+
+gdouble pixel_aspect(const GstVideoInfo& info) {
+  const gdouble n = GST_VIDEO_INFO_PAR_N(&info), d = GST_VIDEO_INFO_PAR_D(&info);
+  return n > 0 && d > 0 ? std::clamp(n / d, 1.0 / 64, 64.0) : 1;
+}
+
+/// How many pixels the largest sample is of, as a power of two.
+guint most_subsampled(const guint (&sub)[GST_VIDEO_MAX_COMPONENTS], guint components) {
+  return *std::max_element(sub, sub + components);
+}
+
+guint in_samples(guint pixels, guint sub) { return (pixels + (1u << sub) - 1) >> sub; }
+
+void take_field(const View& view, PatchcoreSamples* samples) {
+  if (!view.is_top && samples->rows > 1)
+    samples->data = static_cast<guint8*>(samples->data) + samples->stride;
+  samples->rows = std::max(1u, (samples->rows + view.is_top) / 2);
+  samples->stride *= 2;
+}
+
+/// sub_x, sub_y: the component's.
+void take_area(const Area& area, guint sub_x, guint sub_y, PatchcoreSamples* samples) {
+  const guint x = std::min(area.x >> sub_x, samples->columns - 1),
+              y = std::min(area.y >> sub_y, samples->rows - 1);
+  samples->data =
+      static_cast<guint8*>(samples->data) + gssize{y} * samples->stride + gssize{x} * samples->step;
+  samples->columns = std::min(in_samples(area.x + area.width, sub_x), samples->columns) - x;
+  samples->rows = std::min(in_samples(area.y + area.height, sub_y), samples->rows) - y;
+}
+
+}  // namespace
+
+bool has_samples(const GstVideoInfo& info) {
+  const GstVideoFormatInfo* format = info.finfo;
+  if (GST_VIDEO_FORMAT_INFO_IS_COMPLEX(format) || GST_VIDEO_FORMAT_INFO_IS_TILED(format) ||
+      GST_VIDEO_FORMAT_INFO_HAS_PALETTE(format))
+    return false;
+  for (guint c = 0; c < format->n_components; ++c) {
+    const guint bits = format->shift[c] + format->depth[c];
+    if (format->pixel_stride[c] < 1 || format->depth[c] < 8 || bits > 16 ||
+        (bits > 8 && !GST_VIDEO_FORMAT_INFO_IS_LE(format)))
+      return false;
+  }
+  return format->n_components > 0;
+}
+
+bool has_byte_samples(const GstVideoInfo& info) {
+  if (!has_samples(info)) return false;
+  const GstVideoFormatInfo* format = info.finfo;
+  for (guint c = 0; c < format->n_components; ++c)
+    if (format->depth[c] != 8 || format->shift[c] != 0) return false;
+  return true;
+}
+
+View view_of(const GstVideoFrame& frame, const GstVideoInfo& info) {
+  View view{static_cast<guint>(GST_VIDEO_INFO_WIDTH(&info)),
+            static_cast<guint>(GST_VIDEO_INFO_HEIGHT(&info)), pixel_aspect(info)};
+  if (!GST_VIDEO_FRAME_IS_INTERLACED(&frame) || view.height < 2) return view;
+  view.is_field = true;
+  view.is_top = GST_VIDEO_FRAME_FLAG_IS_SET(&frame, GST_VIDEO_FRAME_FLAG_TFF);
+  view.height = (view.height + view.is_top) / 2;
+  view.pixel_aspect = std::max(view.pixel_aspect / 2, 1.0 / 64);
+  return view;
+}
+
+Area aligned(const Area& area, const View& view, const GstVideoInfo& info) {
+  const GstVideoFormatInfo* format = info.finfo;
+  const guint sub_x = most_subsampled(format->w_sub, format->n_components),
+              sub_y = most_subsampled(format->h_sub, format->n_components);
+  const guint left = area.x >> sub_x << sub_x, top = area.y >> sub_y << sub_y;
+  const guint right = std::min(in_samples(area.x + area.width, sub_x) << sub_x, view.width),
+              bottom = std::min(in_samples(area.y + area.height, sub_y) << sub_y, view.height);
+  return {left, top, right - left, bottom - top};
+}
+
+PatchcoreSamples samples_of(const GstVideoFrame& frame, const GstVideoInfo& info, guint component) {
+  const GstVideoFormatInfo* format = info.finfo;
+  PatchcoreSamples samples{};
+  samples.stride = GST_VIDEO_FRAME_COMP_STRIDE(&frame, component);
+  samples.columns = in_samples(static_cast<guint>(info.width), format->w_sub[component]);
+  samples.rows = in_samples(static_cast<guint>(info.height), format->h_sub[component]);
+  samples.step = static_cast<guint>(format->pixel_stride[component]);
+  samples.shift = format->shift[component];
+  samples.depth = format->depth[component];
+  samples.bytes = samples.shift + samples.depth > 8 ? 2 : 1;
+  // Of P010 and its like GStreamer has V one byte behind U, where it is one sample.
+  guint offset = format->poffset[component];
+  if (offset % samples.bytes != 0) offset *= samples.bytes;
+  samples.data =
+      static_cast<guint8*>(GST_VIDEO_FRAME_PLANE_DATA(&frame, format->plane[component])) + offset;
+  return samples;
+}
+
+PatchcoreSampledImage sampled_image(const GstVideoFrame& frame, const GstVideoInfo& info,
+                                    const View& view, const Area& area) {
+  PatchcoreSampledImage image{};
+  const auto to_rgb = rgb_weights_of(info);
+  for (guint i = 0; i < 3; ++i) {
+    const guint component = GST_VIDEO_INFO_IS_GRAY(&info) ? 0 : i;
+    PatchcoreSamples& samples = image.components[i] = samples_of(frame, info, component);
+    if (view.is_field) take_field(view, &samples);
+    take_area(area, info.finfo->w_sub[component], info.finfo->h_sub[component], &samples);
+    const Weights& w = to_rgb[i];
+    gsize j = 0;
+    for (const gdouble weight : {w.first, w.second, w.third, w.offset})
+      image.to_rgb[i][j++] = static_cast<gfloat>(weight);
+  }
+  image.width = area.width;
+  image.height = area.height;
+  image.pixel_aspect = view.pixel_aspect;
+  return image;
+}
+
+}  // namespace gstpatchcore

@@ -1,0 +1,476 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// The element with frames in memory:CUDAMemory beside the same frames in the system's: on a GPU, or
+// with an emulated driver and emulated kernels, where the network is on the CPU.
+
+#include <dlfcn.h>
+#include <gst/cuda/gstcudabufferpool.h>
+#include <gst/cuda/gstcudaloader.h>
+#include <gst/cuda/gstcudamemory.h>
+#include <gst/video/video.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string_view>
+
+#include "../../gst-plugin/framepainter.hpp"
+#include "../../gst-plugin/handles.hpp"
+#include "../check_main.hpp"
+#include "../element_test.hpp"
+#include "driver.hpp"
+
+using namespace gstpatchcore;
+
+namespace {
+
+constexpr guint kWidth = 160, kHeight = 128;
+
+bool on_gpu = false;  ///< or emulated
+
+/// Of the emulated driver; nothing on a GPU, whose driver doesn't count.
+EmulatedDriverCounts counts() {
+  using Get = EmulatedDriverCounts (*)();
+  void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_NOLOAD);
+  const auto get =
+      driver ? reinterpret_cast<Get>(dlsym(driver, "emulated_driver_counts")) : nullptr;
+  return get ? get() : EmulatedDriverCounts{};
+}
+
+struct Unref {
+  void operator()(GstBufferPool* pool) const {
+    gst_buffer_pool_set_active(pool, FALSE);
+    gst_object_unref(pool);
+  }
+  void operator()(GstCudaContext* context) const { gst_object_unref(context); }
+};
+
+GstVideoInfo info_of(GstVideoFormat format, bool interlaced = false) {
+  GstVideoInfo info;
+  ck_assert(gst_video_info_set_interlaced_format(
+      &info, format,
+      interlaced ? GST_VIDEO_INTERLACE_MODE_INTERLEAVED : GST_VIDEO_INTERLACE_MODE_PROGRESSIVE,
+      kWidth, kHeight));
+  info.fps_n = 25;
+  info.fps_d = 1;
+  return info;
+}
+
+/// Coloured stripes, with a grain of their own for each frame, and a bright square if `defect`.
+BufferPtr picture(guint index, bool defect) {
+  BufferPtr buffer(gst_buffer_new_allocate(nullptr, gsize{4} * kWidth * kHeight, nullptr));
+  GstMapInfo map;
+  ck_assert(gst_buffer_map(buffer.get(), &map, GST_MAP_WRITE));
+  guint32 random = index + 1;
+  for (guint i = 0; i < kWidth * kHeight; ++i) {
+    const guint x = i % kWidth, y = i / kWidth;
+    random = random * 1664525 + 1013904223;
+    const guint grain = random >> 27;
+    const bool square = defect && x >= 104 && x < 128 && y >= 40 && y < 64;
+    const guint8 rgba[] = {static_cast<guint8>(square ? 255 : 50 + x / 16 % 2 * 60 + grain),
+                           static_cast<guint8>(square ? y * 37 : 90 + grain),
+                           static_cast<guint8>(square ? 0 : 60 + y / 16 % 2 * 50 + grain), 255};
+    std::copy_n(rgba, 4, map.data + gsize{4} * i);
+  }
+  gst_buffer_unmap(buffer.get(), &map);
+  return buffer;
+}
+
+/// The picture in a format, in the system's memory.
+BufferPtr system_frame(const GstVideoInfo& info, guint index, bool defect) {
+  const GstVideoInfo rgba = info_of(GST_VIDEO_FORMAT_RGBA, GST_VIDEO_INFO_IS_INTERLACED(&info));
+  const BufferPtr from = picture(index, defect);
+  BufferPtr to(gst_buffer_new_allocate(nullptr, info.size, nullptr));
+  GstVideoFrame source, target;
+  ck_assert(gst_video_frame_map(&source, &rgba, from.get(), GST_MAP_READ));
+  ck_assert(gst_video_frame_map(&target, &info, to.get(), GST_MAP_WRITE));
+  GstVideoConverter* converter = gst_video_converter_new(&rgba, &info, nullptr);
+  gst_video_converter_frame(converter, &source, &target);
+  gst_video_converter_free(converter);
+  gst_video_frame_unmap(&source);
+  gst_video_frame_unmap(&target);
+  GST_BUFFER_PTS(to.get()) = index * kFrame;
+  GST_BUFFER_DURATION(to.get()) = kFrame;
+  return to;
+}
+
+std::string caps_of(const GstVideoInfo& info, bool cuda) {
+  GstCaps* caps = gst_video_info_to_caps(&info);
+  if (cuda)
+    gst_caps_set_features_simple(
+        caps, gst_caps_features_new(GST_CAPS_FEATURE_MEMORY_CUDA_MEMORY, nullptr));
+  gchar* text = gst_caps_to_string(caps);
+  std::string result = text;
+  g_free(text);
+  gst_caps_unref(caps);
+  return result;
+}
+
+/// Frames of CUDA memory in a context of its own, as GStreamer's elements have it.
+class CudaMemory {
+ public:
+  CudaMemory() : context_(gst_cuda_context_new(0)) {
+    ck_assert_ptr_nonnull(context_.get());
+    gst_cuda_memory_init_once();
+  }
+
+  BufferPtr upload(const GstVideoInfo& info, GstBuffer* frame) {
+    BufferPtr uploaded = acquire(info);
+    copy(info, frame, uploaded.get());
+    GST_BUFFER_PTS(uploaded.get()) = GST_BUFFER_PTS(frame);
+    GST_BUFFER_DURATION(uploaded.get()) = GST_BUFFER_DURATION(frame);
+    // To the GPU, where it then is: what is mapped there is copied.
+    GstMapInfo map;
+    const auto flags = static_cast<int>(GST_MAP_READ) | static_cast<int>(GST_MAP_CUDA);
+    ck_assert(gst_buffer_map(uploaded.get(), &map, static_cast<GstMapFlags>(flags)));
+    gst_buffer_unmap(uploaded.get(), &map);
+    return uploaded;
+  }
+
+  static BufferPtr download(const GstVideoInfo& info, GstBuffer* frame) {
+    BufferPtr system(gst_buffer_new_allocate(nullptr, info.size, nullptr));
+    copy(info, frame, system.get());
+    return system;
+  }
+
+ private:
+  static void copy(const GstVideoInfo& info, GstBuffer* from, GstBuffer* to) {
+    GstVideoFrame source, target;
+    ck_assert(gst_video_frame_map(&source, &info, from, GST_MAP_READ));
+    ck_assert(gst_video_frame_map(&target, &info, to, GST_MAP_WRITE));
+    ck_assert(gst_video_frame_copy(&target, &source));
+    gst_video_frame_unmap(&source);
+    gst_video_frame_unmap(&target);
+  }
+
+  BufferPtr acquire(const GstVideoInfo& info) {
+    if (!pool_) {
+      pool_.reset(gst_cuda_buffer_pool_new(context_.get()));
+      GstCaps* caps = gst_caps_from_string(caps_of(info, true).c_str());
+      GstStructure* config = gst_buffer_pool_get_config(pool_.get());
+      gst_buffer_pool_config_set_params(config, caps, static_cast<guint>(info.size), 0, 0);
+      gst_buffer_pool_config_add_option(config, GST_BUFFER_POOL_OPTION_VIDEO_META);
+      gst_caps_unref(caps);
+      ck_assert(gst_buffer_pool_set_config(pool_.get(), config));
+      ck_assert(gst_buffer_pool_set_active(pool_.get(), TRUE));
+    }
+    GstBuffer* buffer = nullptr;
+    ck_assert_int_eq(gst_buffer_pool_acquire_buffer(pool_.get(), &buffer, nullptr), GST_FLOW_OK);
+    return BufferPtr(buffer);
+  }
+
+  std::unique_ptr<GstCudaContext, Unref> context_;
+  std::unique_ptr<GstBufferPool, Unref> pool_;
+};
+
+std::string properties(const std::string& bank, const std::string& more) {
+  return std::string(on_gpu ? "" : "device=cpu ") + "precision=fp32 bank-location=" + bank + " " +
+         more;
+}
+
+/// The element, fed from one of the two.
+class Station {
+ public:
+  Station(const GstVideoInfo& info, bool cuda, const std::string& properties)
+      : harness_(properties), info_(info) {
+    ck_assert(harness_.started());
+    gst_harness_set_src_caps_str(harness_.get(), caps_of(info, cuda).c_str());
+    if (cuda) memory_ = std::make_unique<CudaMemory>();
+  }
+
+  BufferPtr frame(guint index, bool defect) {
+    BufferPtr system = system_frame(info_, index, defect);
+    return memory_ ? memory_->upload(info_, system.get()) : std::move(system);
+  }
+
+  std::shared_ptr<GstBuffer> pass(BufferPtr frame) {
+    const GstFlowReturn flow = gst_harness_push(harness_.get(), frame.release());
+    const auto error = flow == GST_FLOW_OK ? nullptr : harness_.error(GST_SECOND);
+    ck_assert_msg(flow == GST_FLOW_OK, "%s: %s", gst_flow_get_name(flow),
+                  error ? error->message : "");
+    return harness_.pull();
+  }
+
+  ElementHarness& harness() { return harness_; }
+  CudaMemory& memory() { return *memory_; }
+
+ private:
+  std::unique_ptr<CudaMemory> memory_;
+  ElementHarness harness_;
+  const GstVideoInfo info_;
+};
+
+/// Learns twelve frames.
+void learn(const std::string& bank, const GstVideoInfo& info, bool cuda) {
+  Station station(info, cuda, properties(bank, "mode=fit input-size=64"));
+  for (guint i = 0; i < 12; ++i) station.pass(station.frame(i, false));
+  station.harness().end();
+}
+
+/// A bank that was learned from RGBA frames in the system's memory.
+struct LearnedBank {
+  LearnedBank() { learn(location, info_of(GST_VIDEO_FORMAT_RGBA), false); }
+  TemporaryFolder folder;
+  std::string location = folder.file("bank.safetensors");
+};
+
+double score(const std::shared_ptr<GstBuffer>& frame) { return number(result_of(frame), "score"); }
+
+/// The largest and the mean difference of two frames' bytes, each of its component's own levels.
+struct Difference {
+  int largest = 0;
+  double mean = 0;
+
+  Difference(const GstVideoInfo& info, GstBuffer* a, GstBuffer* b) {
+    GstVideoFrame one, other;
+    ck_assert(gst_video_frame_map(&one, &info, a, GST_MAP_READ));
+    ck_assert(gst_video_frame_map(&other, &info, b, GST_MAP_READ));
+    guint count = 0;
+    for (guint c = 0; c < GST_VIDEO_INFO_N_COMPONENTS(&info); ++c)
+      for (gint y = 0; y < GST_VIDEO_FRAME_COMP_HEIGHT(&one, c); ++y)
+        for (gint x = 0; x < GST_VIDEO_FRAME_COMP_WIDTH(&one, c); ++x, ++count) {
+          const int difference = std::abs(level(one, c, x, y) - level(other, c, x, y));
+          largest = std::max(largest, difference);
+          mean += difference;
+        }
+    mean /= count;
+    gst_video_frame_unmap(&one);
+    gst_video_frame_unmap(&other);
+  }
+
+ private:
+  static int level(const GstVideoFrame& frame, guint c, gint x, gint y) {
+    const auto* at = static_cast<const guint8*>(GST_VIDEO_FRAME_COMP_DATA(&frame, c)) +
+                     y * GST_VIDEO_FRAME_COMP_STRIDE(&frame, c) +
+                     x * GST_VIDEO_FRAME_COMP_PSTRIDE(&frame, c);
+    return *at;
+  }
+};
+
+constexpr GstVideoFormat kFormats[] = {GST_VIDEO_FORMAT_NV12, GST_VIDEO_FORMAT_I420,
+                                       GST_VIDEO_FORMAT_Y444, GST_VIDEO_FORMAT_RGBA,
+                                       GST_VIDEO_FORMAT_BGRx, GST_VIDEO_FORMAT_P010_10LE};
+
+}  // namespace
+
+START_TEST(frames_score_as_in_the_systems_memory) {
+  const LearnedBank bank;
+  for (const GstVideoFormat format : kFormats) {
+    const GstVideoInfo info = info_of(format);
+    Station cuda(info, true, properties(bank.location, "")),
+        system(info, false, properties(bank.location, ""));
+    for (const guint index : {20u, 21u, 22u}) {
+      const bool defect = index == 21;
+      const auto ours = cuda.pass(cuda.frame(index, defect)),
+                 expected = system.pass(system.frame(index, defect));
+      ck_assert_str_eq(state_of(ours).c_str(), "scored");
+      // Levels that are rounded elsewhere move the small scores of normal frames most.
+      ck_assert_msg(std::abs(score(ours) - score(expected)) <= 0.02 * score(expected) + 0.002,
+                    "%s: %f, not %f", gst_video_format_to_string(format), score(ours),
+                    score(expected));
+      ck_assert_int_eq(anomalous(ours), defect);
+    }
+  }
+}
+END_TEST
+
+START_TEST(a_bank_is_learned_from_frames_in_cuda_memory) {
+  TemporaryFolder folder;
+  const std::string location = folder.file("bank.safetensors");
+  const GstVideoInfo info = info_of(GST_VIDEO_FORMAT_NV12);
+  learn(location, info, true);
+  Station station(info, false, properties(location, ""));
+  ck_assert(!anomalous(station.pass(station.frame(20, false))));
+  ck_assert(anomalous(station.pass(station.frame(21, true))));
+}
+END_TEST
+
+START_TEST(a_frame_never_touches_the_host) {
+  if (on_gpu) return;  // its driver doesn't count
+  const LearnedBank bank;
+  const GstVideoInfo info = info_of(GST_VIDEO_FORMAT_RGBA);
+  Station station(info, true, properties(bank.location, "overlay=both label=true"));
+  BufferPtr frame = station.frame(21, true);
+  const EmulatedDriverCounts before = counts();
+  const auto out = station.pass(std::move(frame));
+  const EmulatedDriverCounts after = counts();
+  ck_assert(anomalous(out));
+  // The network's input, since the network is on the CPU here; the pictures that were painted.
+  ck_assert_uint_eq(after.downloaded - before.downloaded, 3 * 64 * 80);
+  ck_assert_uint_lt(after.uploaded - before.uploaded, 2 * 4 * 64 * 80);
+  ck_assert_uint_gt(after.uploaded - before.uploaded, 4 * 64 * 80);
+  ck_assert(gst_is_cuda_memory(gst_buffer_peek_memory(out.get(), 0)));
+}
+END_TEST
+
+START_TEST(frames_are_painted_as_in_the_systems_memory) {
+  const LearnedBank bank;
+  for (const GstVideoFormat format : {GST_VIDEO_FORMAT_NV12, GST_VIDEO_FORMAT_I420,
+                                      GST_VIDEO_FORMAT_RGBA, GST_VIDEO_FORMAT_Y444}) {
+    const GstVideoInfo info = info_of(format);
+    const std::string overlay = properties(bank.location, "overlay=heatmap label=true");
+    Station cuda(info, true, overlay), system(info, false, overlay);
+    const BufferPtr original = system_frame(info, 21, true);
+    const auto out = cuda.pass(cuda.frame(21, true)),
+               expected = system.pass(system.frame(21, true));
+    const BufferPtr ours = CudaMemory::download(info, out.get());
+    ck_assert_double_gt(Difference(info, ours.get(), original.get()).mean, 1);
+    // Where a map's values differ in the third digit, so do the colours.
+    const Difference difference(info, ours.get(), expected.get());
+    ck_assert_msg(difference.mean < 0.5 && difference.largest < 40, "%s: %f, %d",
+                  gst_video_format_to_string(format), difference.mean, difference.largest);
+  }
+}
+END_TEST
+
+START_TEST(pictures_are_painted_as_in_the_systems_memory) {
+  ck_assert_ptr_nonnull(open_library(nullptr));
+  Picture picture{7, 5, {}};
+  for (guint32 i = 0; i < 35; ++i)
+    picture.pixels.push_back((i % 3 * 127) << 24 | (i * 2654435761u & 0xffffff));
+  const std::vector<PlacedPicture> pictures{{picture, {10.25, 7.5, 120.5, 90}},
+                                            {picture, {-3, 100, 40, 60}}};
+  for (const GstVideoFormat format :
+       {GST_VIDEO_FORMAT_NV12, GST_VIDEO_FORMAT_I420, GST_VIDEO_FORMAT_Y444, GST_VIDEO_FORMAT_RGBA,
+        GST_VIDEO_FORMAT_BGRx, GST_VIDEO_FORMAT_RGB})
+    for (const bool interlaced : {false, true}) {
+      const GstVideoInfo info = info_of(format, interlaced);
+      const auto painted = [&](GstBuffer* frame, bool cuda) {
+        if (interlaced) GST_BUFFER_FLAG_SET(frame, GST_VIDEO_BUFFER_FLAG_INTERLACED);
+        GstCaps* caps = gst_caps_from_string(caps_of(info, cuda).c_str());
+        ck_assert(FramePainter::make(caps)->paint(frame, pictures));
+        gst_caps_unref(caps);
+      };
+      CudaMemory memory;
+      const BufferPtr expected = system_frame(info, 3, false),
+                      original = system_frame(info, 3, false),
+                      cuda = memory.upload(info, expected.get());
+      painted(expected.get(), false);
+      painted(cuda.get(), true);
+      const BufferPtr ours = CudaMemory::download(info, cuda.get());
+      const Difference difference(info, ours.get(), expected.get());
+      ck_assert_msg(difference.largest <= 3, "%s: %d", gst_video_format_to_string(format),
+                    difference.largest);
+      ck_assert_int_gt(Difference(info, ours.get(), original.get()).largest, 50);
+    }
+}
+END_TEST
+
+START_TEST(a_frame_that_somebody_else_has_is_not_painted_for_them) {
+  const LearnedBank bank;
+  const GstVideoInfo info = info_of(GST_VIDEO_FORMAT_NV12);
+  Station station(info, true, properties(bank.location, ""));
+  BufferPtr frame = station.frame(21, true);
+  const BufferPtr theirs(gst_buffer_copy(frame.get()));  // the same memory
+  const auto out = station.pass(std::move(frame));
+  const BufferPtr ours = CudaMemory::download(info, out.get()),
+                  kept = CudaMemory::download(info, theirs.get()),
+                  original = system_frame(info, 21, true);
+  ck_assert_int_eq(Difference(info, kept.get(), original.get()).largest, 0);
+  ck_assert_double_gt(Difference(info, ours.get(), original.get()).mean, 1);
+}
+END_TEST
+
+START_TEST(regions_of_interest_are_cut_out_on_the_gpu) {
+  const LearnedBank bank;
+  const GstVideoInfo info = info_of(GST_VIDEO_FORMAT_NV12);
+  const std::string by_region =
+      properties(bank.location, "inference-region=roi roi-type=part overlay=none");
+  Station cuda(info, true, by_region), system(info, false, by_region);
+  const auto with_regions = [](BufferPtr frame) {
+    gst_buffer_add_video_region_of_interest_meta(frame.get(), "part", 3, 5, 71, 63);
+    gst_buffer_add_video_region_of_interest_meta(frame.get(), "part", 89, 31, 64, 48);
+    return frame;
+  };
+  const auto ours = cuda.pass(with_regions(cuda.frame(21, true))),
+             expected = system.pass(with_regions(system.frame(21, true)));
+  for (const guint i : {0u, 1u}) {
+    const double mine = number(result_of(ours, i), "score"),
+                 theirs = number(result_of(expected, i), "score");
+    ck_assert_double_eq_tol(mine, theirs, 0.03 * theirs);
+  }
+}
+END_TEST
+
+START_TEST(of_an_interlaced_frame_the_earlier_field_is_scored) {
+  const LearnedBank bank;
+  for (const GstVideoFormat format : {GST_VIDEO_FORMAT_NV12, GST_VIDEO_FORMAT_RGBA})
+    for (const bool top : {true, false}) {
+      const GstVideoInfo info = info_of(format, /*interlaced=*/true);
+      Station cuda(info, true, properties(bank.location, "overlay=none")),
+          system(info, false, properties(bank.location, "overlay=none"));
+      const auto marked = [&](BufferPtr frame) {
+        GST_BUFFER_FLAG_SET(frame.get(), GST_VIDEO_BUFFER_FLAG_INTERLACED);
+        if (top) GST_BUFFER_FLAG_SET(frame.get(), GST_VIDEO_BUFFER_FLAG_TFF);
+        return frame;
+      };
+      const auto ours = cuda.pass(marked(cuda.frame(21, true))),
+                 expected = system.pass(marked(system.frame(21, true)));
+      ck_assert_double_eq_tol(score(ours), score(expected), 0.03 * score(expected));
+    }
+}
+END_TEST
+
+START_TEST(frames_of_several_contexts_may_follow_each_other) {
+  const LearnedBank bank;
+  const GstVideoInfo info = info_of(GST_VIDEO_FORMAT_NV12);
+  Station station(info, true, properties(bank.location, ""));
+  const double first = score(station.pass(station.frame(21, true)));
+  CudaMemory elsewhere;
+  const BufferPtr system = system_frame(info, 21, true);
+  const double second = score(station.pass(elsewhere.upload(info, system.get())));
+  ck_assert_double_eq_tol(second, first, 1e-5 * first);
+}
+END_TEST
+
+START_TEST(a_frame_that_is_not_in_cuda_memory_is_one_clear_error) {
+  const LearnedBank bank;
+  const GstVideoInfo info = info_of(GST_VIDEO_FORMAT_NV12);
+  Station station(info, true, properties(bank.location, ""));
+  GstBuffer* frame = system_frame(info, 21, true).release();
+  ck_assert_int_eq(gst_harness_push(station.harness().get(), frame), GST_FLOW_ERROR);
+  const auto error = station.harness().error(GST_SECOND);
+  ck_assert_ptr_nonnull(error.get());
+  ck_assert_int_eq(error->domain, GST_STREAM_ERROR);
+  ck_assert_ptr_null(station.harness().error().get());
+}
+END_TEST
+
+START_TEST(memory_goes_back_with_the_element) {
+  if (on_gpu) return;  // its driver doesn't count
+  const LearnedBank bank;
+  const size_t before = counts().allocations;
+  {
+    Station station(info_of(GST_VIDEO_FORMAT_NV12), true,
+                    properties(bank.location, "overlay=both label=true"));
+    size_t after_some = 0;
+    for (guint i = 20; i < 60; ++i) {
+      station.pass(station.frame(i, i % 2 == 1));
+      if (i == 40) after_some = counts().allocations;
+    }
+    ck_assert_uint_eq(counts().allocations, after_some);
+    ck_assert_uint_gt(after_some, before);
+  }
+  ck_assert_uint_eq(counts().allocations, before);
+}
+END_TEST
+
+int main(int argc, char** argv) {
+  on_gpu = argc > 1 && std::string_view(argv[1]) == "gpu";
+  if (!gst_cuda_load_library()) return skip_suite("there is no CUDA driver");
+  Suite* suite = suite_create("cuda-memory");
+  TCase* tests = tcase_create("cuda-memory");
+  tcase_set_timeout(tests, 120);
+  tcase_add_test(tests, frames_score_as_in_the_systems_memory);
+  tcase_add_test(tests, a_bank_is_learned_from_frames_in_cuda_memory);
+  tcase_add_test(tests, a_frame_never_touches_the_host);
+  tcase_add_test(tests, frames_are_painted_as_in_the_systems_memory);
+  tcase_add_test(tests, pictures_are_painted_as_in_the_systems_memory);
+  tcase_add_test(tests, a_frame_that_somebody_else_has_is_not_painted_for_them);
+  tcase_add_test(tests, regions_of_interest_are_cut_out_on_the_gpu);
+  tcase_add_test(tests, of_an_interlaced_frame_the_earlier_field_is_scored);
+  tcase_add_test(tests, frames_of_several_contexts_may_follow_each_other);
+  tcase_add_test(tests, a_frame_that_is_not_in_cuda_memory_is_one_clear_error);
+  tcase_add_test(tests, memory_goes_back_with_the_element);
+  suite_add_tcase(suite, tests);
+  gst_init(&argc, &argv);
+  return run_suite(suite);
+}
