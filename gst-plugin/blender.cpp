@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "colorimetry.hpp"
+#include "samples.hpp"
 
 // The loops, once more for AVX2, chosen between when the plugin is loaded.
 #if defined(__x86_64__) && defined(__GLIBC__)
@@ -71,7 +72,7 @@ struct FixedWeights {
 struct Channel {
   Channel(const GstVideoInfo& info, guint component, guint picture_width, const Rectangle& where)
       : weights(weights_of(info, component)),
-        offset(info.finfo->poffset[component]),
+        offset(offset_of(info.finfo, component)),
         step(static_cast<guint>(info.finfo->pixel_stride[component])) {
     const Axis axis{static_cast<guint>(info.width), info.finfo->w_sub[component]};
     std::tie(begin, end) = axis.within(where.x, where.w);

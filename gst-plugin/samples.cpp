@@ -37,6 +37,20 @@ void take_area(const Area& area, guint sub_x, guint sub_y, PatchcoreSamples* sam
   samples->rows = std::min(in_samples(area.y + area.height, sub_y), samples->rows) - y;
 }
 
+guint bytes_of(const GstVideoFormatInfo* format, guint component) {
+  return format->shift[component] + format->depth[component] > 8 ? 2 : 1;
+}
+
+/// GStreamer doesn't say where those of Y210 and its like lie: all in one place.
+bool says_where_components_are(const GstVideoFormatInfo* format) {
+  for (guint c = 1; c < format->n_components; ++c)
+    for (guint before = 0; before < c; ++before)
+      if (format->plane[c] == format->plane[before] &&
+          format->poffset[c] == format->poffset[before])
+        return false;
+  return true;
+}
+
 }  // namespace
 
 bool has_samples(const GstVideoInfo& info) {
@@ -50,7 +64,7 @@ bool has_samples(const GstVideoInfo& info) {
         (bits > 8 && !GST_VIDEO_FORMAT_INFO_IS_LE(format)))
       return false;
   }
-  return format->n_components > 0;
+  return format->n_components > 0 && says_where_components_are(format);
 }
 
 bool has_byte_samples(const GstVideoInfo& info) {
@@ -59,6 +73,15 @@ bool has_byte_samples(const GstVideoInfo& info) {
   for (guint c = 0; c < format->n_components; ++c)
     if (format->depth[c] != 8 || format->shift[c] != 0) return false;
   return true;
+}
+
+guint offset_of(const GstVideoFormatInfo* format, guint component) {
+  guint offset = format->poffset[component];
+  // GStreamer tells otherwise of these than it unpacks them: V of P010 and its like is one sample
+  // behind U, and not one byte; VYUY begins with V.
+  if (offset % bytes_of(format, component) != 0) offset *= bytes_of(format, component);
+  if (format->format == GST_VIDEO_FORMAT_VYUY && component > 0) offset = component == 1 ? 2 : 0;
+  return offset;
 }
 
 View view_of(const GstVideoFrame& frame, const GstVideoInfo& info) {
@@ -91,12 +114,10 @@ PatchcoreSamples samples_of(const GstVideoFrame& frame, const GstVideoInfo& info
   samples.step = static_cast<guint>(format->pixel_stride[component]);
   samples.shift = format->shift[component];
   samples.depth = format->depth[component];
-  samples.bytes = samples.shift + samples.depth > 8 ? 2 : 1;
-  // Of P010 and its like GStreamer has V one byte behind U, where it is one sample.
-  guint offset = format->poffset[component];
-  if (offset % samples.bytes != 0) offset *= samples.bytes;
+  samples.bytes = bytes_of(format, component);
   samples.data =
-      static_cast<guint8*>(GST_VIDEO_FRAME_PLANE_DATA(&frame, format->plane[component])) + offset;
+      static_cast<guint8*>(GST_VIDEO_FRAME_PLANE_DATA(&frame, format->plane[component])) +
+      offset_of(format, component);
   return samples;
 }
 

@@ -21,6 +21,9 @@ bool has_byte_samples(const GstVideoInfo& info);
 /// The same with up to 16 bits: frames of such formats are read as they are.
 bool has_samples(const GstVideoInfo& info);
 
+/// Bytes from the beginning of a row of its plane to a component's first sample.
+guint offset_of(const GstVideoFormatInfo* format, guint component);
+
 /// What there is to see of a frame, in pixels: all of it, or of an interlaced one the earlier
 /// field, as two fields are of two times and what moves is in both, beside itself.
 struct View {

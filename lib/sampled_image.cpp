@@ -9,14 +9,15 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <utility>
+#include <functional>
 
 #include "error.hpp"
 
 namespace patchcore {
 namespace {
 
-constexpr int64_t kChannels = 4;  // that ATen resizes with vector instructions
+// ATen resizes four channels with vector instructions, in a quarter of the time of one.
+constexpr int64_t kChannels = 4;
 
 bool can_be(const Samples& s) {
   return s.data && s.columns >= 1 && s.rows >= 1 && s.step >= 1 && (s.bytes == 1 || s.bytes == 2) &&
@@ -34,22 +35,31 @@ struct ByteRows {
 
   bool operator==(const ByteRows&) const = default;
 
+  explicit ByteRows(const Samples& s) : data(s.data), bytes(int64_t{s.columns - 1} * s.step + 1) {}
+  ByteRows() = default;
+
   static ByteRows of(const SampledImage& image, size_t component) {
     const Samples& own = image.components[component];
-    const uint8_t *first = own.data, *last = own.data;
-    for (Samples other : image.components) {
-      const auto distance =
-          std::abs(reinterpret_cast<intptr_t>(other.data) - reinterpret_cast<intptr_t>(own.data));
-      const uint8_t* data = std::exchange(other.data, own.data);
-      if (other != own || distance >= own.step) continue;
-      first = std::min(first, data);
-      last = std::max(last, data);
-    }
-    return {first, last - first + int64_t{own.columns - 1} * own.step + 1};
+    ByteRows all(own);
+    for (const Samples& other : image.components)
+      if (other.stride == own.stride && other.rows == own.rows) all.join(ByteRows(other));
+    return all;
+  }
+
+ private:
+  /// Where the others lie among these.
+  void join(const ByteRows& others) {
+    const std::less<> before;
+    if (!before(data, others.data + others.bytes) || !before(others.data, data + bytes)) return;
+    const uint8_t *begin = std::min(data, others.data, before),
+                  *end = std::max(data + bytes, others.data + others.bytes, before);
+    data = begin;
+    bytes = end - begin;
   }
 };
 
-/// Brings rows to another height, as they are in all else: height x their bytes, rounded up.
+/// Brings rows to another height, where all bytes of a row go the same way: height x their number,
+/// rounded up.
 at::Tensor resize_down(const ByteRows& rows, const Samples& like, int64_t height) {
   const int64_t width = (rows.bytes + kChannels - 1) / kChannels * kChannels;
   const std::vector<int64_t> shape{1, like.rows, width / kChannels, kChannels};
@@ -68,14 +78,19 @@ at::Tensor resize_down(const ByteRows& rows, const Samples& like, int64_t height
       .reshape({height, width});
 }
 
-/// Down first, where all bytes of a row go the same way, and then along what is left of the rows:
-/// a third of the time that ATen takes for a single channel otherwise.
-at::Tensor resize_bytes(const at::Tensor& down, const ByteRows& rows, const Samples& samples,
-                        Size size) {
-  const at::Tensor component =
-      down.as_strided({1, 1, size.height, samples.columns}, {0, 0, down.size(1), samples.step},
-                      samples.data - rows.data);
-  return resize(component.contiguous(), size.height, size.width).view({size.height, size.width});
+/// A component in such rows: height x columns.
+at::Tensor samples_in(const at::Tensor& rows, const ByteRows& like, const Samples& samples) {
+  return rows.as_strided({rows.size(0), samples.columns}, {rows.size(1), samples.step},
+                         samples.data - like.data);
+}
+
+/// Along the rows, which don't know of each other: a quarter of them each pass for a channel.
+at::Tensor resize_along(const at::Tensor& rows, int64_t width) {
+  const int64_t height = rows.size(0), channels = height % kChannels == 0 ? kChannels : 1;
+  return resize(rows.contiguous().view({1, channels, height / channels, rows.size(1)}),
+                height / channels, width)
+      .contiguous()
+      .view({height, width});
 }
 
 float level_at(const Samples& s, const uint8_t* at) {
@@ -127,7 +142,7 @@ std::array<at::Tensor, 3> resized_components(const SampledImage& image, Size siz
       const auto before =
           static_cast<size_t>(std::find(rows.begin(), rows.end(), rows[c]) - rows.begin());
       down[c] = before < c ? down[before] : resize_down(rows[c], all[c], size.height);
-      components[c] = resize_bytes(down[c], rows[c], all[c], size);
+      components[c] = resize_along(samples_in(down[c], rows[c], all[c]), size.width);
     }
   }
   return components;

@@ -4,39 +4,23 @@
 // overlay composition with a picture of the same size.
 //   bench-overlay [ROUNDS]
 
-#include "../../gst-plugin/framepainter.hpp"
 #include "../../gst-plugin/overlay.hpp"
 
 #include <gst/video/video.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <functional>
 #include <string>
+
+#include "../../gst-plugin/framepainter.hpp"
+#include "timed.hpp"
 
 using namespace gstpatchcore;
 
 namespace {
 
 constexpr guint kWidth = 1920, kHeight = 1080, kMapWidth = 256, kMapHeight = 144;
-
-/// The median and the worst of some rounds, in ms.
-std::string timed(int rounds, const std::function<void()>& work) {
-  std::vector<double> times;
-  for (int i = 0; i < rounds; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    work();
-    times.push_back(
-        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
-            .count());
-  }
-  std::sort(times.begin(), times.end());
-  char text[64];
-  std::snprintf(text, sizeof text, "%8.2f %8.2f", times[times.size() / 2], times.back());
-  return text;
-}
 
 void compose(GstVideoFrame* frame, GstBuffer* picture) {
   GstVideoOverlayRectangle* rectangle = gst_video_overlay_rectangle_new_raw(
