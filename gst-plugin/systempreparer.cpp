@@ -21,18 +21,25 @@ std::optional<PatchcorePixels> pixels_of(GstVideoFormat format) {
   }
 }
 
+/// What isn't is converted to packed RGB: RGB in planes, so that its bytes come to the same input
+/// however they lie, and what has_samples() doesn't know.
+bool is_read_directly(const GstVideoInfo& info) {
+  const bool bytes_of_rgb = GST_VIDEO_INFO_IS_RGB(&info) && has_byte_samples(info);
+  return bytes_of_rgb ? pixels_of(GST_VIDEO_INFO_FORMAT(&info)).has_value() : has_samples(info);
+}
+
 }  // namespace
 
 std::unique_ptr<FramePreparer> SystemPreparer::make(const GstVideoInfo& info, std::string* why) {
   auto preparer = std::make_unique<SystemPreparer>(info);
-  if (has_samples(info) || preparer->converter_) return preparer;
+  if (is_read_directly(info) || preparer->converter_) return preparer;
   *why = "Frames of this format can't be converted to RGB.";
   return nullptr;
 }
 
 SystemPreparer::SystemPreparer(const GstVideoInfo& info)
     : FramePreparer(info), pixels_(pixels_of(GST_VIDEO_INFO_FORMAT(&info))) {
-  if (has_samples(info)) return;
+  if (is_read_directly(info)) return;
   // Four bytes a pixel: the converter's own last step would take as long again to make three.
   GstVideoInfo converted = info;
   gst_video_info_set_interlaced_format(&converted, GST_VIDEO_FORMAT_BGRx, info.interlace_mode,

@@ -2,6 +2,8 @@
 // What patchcoredetect can't use ends in one error of the right domain that names the file, and a
 // bank that is there stays as it was.
 
+#include <dlfcn.h>
+
 #include <cstdio>
 
 #include "../check_main.hpp"
@@ -269,6 +271,35 @@ START_TEST(a_disk_that_runs_full_while_save_bank_is_at_work_stops_nothing) {
 }
 END_TEST
 
+/// The caps that the element takes on its sink pad.
+std::string offered(GstElement* element) {
+  GstPad* pad = gst_element_get_static_pad(element, "sink");
+  GstCaps* caps = gst_pad_query_caps(pad, nullptr);
+  gchar* text = gst_caps_to_string(caps);
+  const std::string result = text;
+  g_free(text);
+  gst_caps_unref(caps);
+  gst_object_unref(pad);
+  return result;
+}
+
+START_TEST(frames_in_cuda_memory_without_a_driver) {
+  if (dlopen("libcuda.so.1", RTLD_LAZY)) return;  // then they are taken: test-cuda-memory
+  const FittedBank bank;
+  ElementHarness h(bank.detect);
+  ck_assert_uint_eq(offered(h.element()).find("CUDAMemory"), std::string::npos);
+  gst_harness_set_src_caps_str(
+      h.get(), "video/x-raw(memory:CUDAMemory),format=NV12,width=64,height=64,framerate=25/1");
+  ck_assert_int_eq(h.push(0), GST_FLOW_NOT_NEGOTIATED);
+  const auto error = h.error(GST_SECOND);
+  ck_assert_ptr_nonnull(error.get());
+  ck_assert(error->domain == GST_STREAM_ERROR && error->code == GST_STREAM_ERROR_FORMAT);
+  for (const char* part : {"CUDA memory", "no CUDA driver", "cudadownload"})
+    ck_assert_msg(std::string(error->message).find(part) != std::string::npos, "%s doesn't name %s",
+                  error->message, part);
+}
+END_TEST
+
 int main(int argc, char** argv) {
   gst_init(&argc, &argv);
   Suite* suite = suite_create("bad input");
@@ -292,12 +323,13 @@ int main(int argc, char** argv) {
   tcase_add_test(tests, a_libtorch_that_cannot_be_loaded);
   tcase_add_test(tests, gst_inspect_works_without_libtorch);
   tcase_add_test(tests, absurd_values_of_properties_are_lived_with);
+  tcase_add_test(tests, frames_in_cuda_memory_without_a_driver);
   if (const int reason = why_no_disk()) {
     std::printf("# no file system can be mounted here: %s\n", g_strerror(reason));
   } else {
     tcase_add_test(tests, a_disk_that_runs_full_while_the_bank_is_saved);
     tcase_add_test(tests, a_disk_that_runs_full_while_save_bank_is_at_work_stops_nothing);
-  }
+    }
   suite_add_tcase(suite, tests);
   return run_suite(suite);
 }

@@ -7,6 +7,7 @@
 
 #include <cuda.h>
 
+#include <atomic>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -31,11 +32,13 @@ struct Allocation {
 std::mutex mutex;
 auto& allocations = *new std::map<uintptr_t, Allocation>;
 EmulatedDriverCounts counts;
+std::atomic<EmulatedFailure> failure{EmulatedFailure::None};
 thread_local std::vector<CUcontext> current;
 
 CUresult allocate(CUdeviceptr* memory, size_t bytes) {
   if (current.empty()) return CUDA_ERROR_INVALID_CONTEXT;
   if (bytes == 0) return CUDA_ERROR_INVALID_VALUE;
+  if (failure == EmulatedFailure::Allocation) return CUDA_ERROR_OUT_OF_MEMORY;
   void* host = std::malloc(bytes);
   std::memset(host, 0xcd, bytes);
   const auto address = reinterpret_cast<uintptr_t>(host);
@@ -96,6 +99,8 @@ EXPORT EmulatedDriverCounts emulated_driver_counts() {
   const std::lock_guard lock(mutex);
   return counts;
 }
+
+EXPORT void emulated_driver_fail(EmulatedFailure how) { failure = how; }
 
 EXPORT CUresult cuInit(unsigned) { return CUDA_SUCCESS; }
 EXPORT CUresult cuGetErrorName(CUresult, const char** name) {
@@ -194,6 +199,7 @@ CUresult destroy_stream(CUstream stream) {
   return CUDA_SUCCESS;
 }
 EXPORT CUresult cuStreamSynchronize(CUstream stream) {
+  if (failure == EmulatedFailure::Wait) return CUDA_ERROR_LAUNCH_FAILED;
   return !stream || (!current.empty() && stream->context == current.back())
              ? CUDA_SUCCESS
              : CUDA_ERROR_INVALID_HANDLE;

@@ -9,3 +9,7 @@ struct EmulatedDriverCounts {
   size_t allocations = 0;               ///< that were not freed
 };
 extern "C" EmulatedDriverCounts emulated_driver_counts();
+
+/// What it refuses from now on.
+enum class EmulatedFailure { None, Allocation, Wait };
+extern "C" void emulated_driver_fail(EmulatedFailure failure);

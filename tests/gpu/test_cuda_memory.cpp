@@ -26,12 +26,15 @@ constexpr guint kWidth = 160, kHeight = 128;
 
 bool on_gpu = false;  ///< or emulated
 
-/// Of the emulated driver; nothing on a GPU, whose driver doesn't count.
-EmulatedDriverCounts counts() {
-  using Get = EmulatedDriverCounts (*)();
+/// A function of the emulated driver; nullptr on a GPU.
+template <typename Function>
+Function* of_driver(const char* name) {
   void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_NOLOAD);
-  const auto get =
-      driver ? reinterpret_cast<Get>(dlsym(driver, "emulated_driver_counts")) : nullptr;
+  return driver ? reinterpret_cast<Function*>(dlsym(driver, name)) : nullptr;
+}
+
+EmulatedDriverCounts counts() {
+  const auto get = of_driver<decltype(emulated_driver_counts)>("emulated_driver_counts");
   return get ? get() : EmulatedDriverCounts{};
 }
 
@@ -117,9 +120,9 @@ class CudaMemory {
     copy(info, frame, uploaded.get());
     GST_BUFFER_PTS(uploaded.get()) = GST_BUFFER_PTS(frame);
     GST_BUFFER_DURATION(uploaded.get()) = GST_BUFFER_DURATION(frame);
-    // To the GPU, where it then is: what is mapped there is copied.
+    // To the GPU, and as if it had been written there: whoever maps it for the host has it copied.
     GstMapInfo map;
-    const auto flags = static_cast<int>(GST_MAP_READ) | static_cast<int>(GST_MAP_CUDA);
+    const auto flags = static_cast<int>(GST_MAP_READWRITE) | static_cast<int>(GST_MAP_CUDA);
     ck_assert(gst_buffer_map(uploaded.get(), &map, static_cast<GstMapFlags>(flags)));
     gst_buffer_unmap(uploaded.get(), &map);
     return uploaded;
@@ -250,6 +253,19 @@ constexpr GstVideoFormat kFormats[] = {GST_VIDEO_FORMAT_NV12, GST_VIDEO_FORMAT_I
                                        GST_VIDEO_FORMAT_BGRx, GST_VIDEO_FORMAT_P010_10LE};
 
 }  // namespace
+
+START_TEST(cuda_memory_is_offered_where_there_is_a_driver) {
+  const LearnedBank bank;
+  const ElementHarness h(properties(bank.location, ""));
+  GstPad* pad = gst_element_get_static_pad(h.element(), "sink");
+  GstCaps* caps = gst_pad_query_caps(pad, nullptr);
+  GstCaps* cuda = gst_caps_from_string(caps_of(info_of(GST_VIDEO_FORMAT_NV12), true).c_str());
+  ck_assert(gst_caps_can_intersect(caps, cuda));
+  gst_caps_unref(cuda);
+  gst_caps_unref(caps);
+  gst_object_unref(pad);
+}
+END_TEST
 
 START_TEST(frames_score_as_in_the_systems_memory) {
   const LearnedBank bank;
@@ -434,6 +450,29 @@ START_TEST(a_frame_that_is_not_in_cuda_memory_is_one_clear_error) {
 }
 END_TEST
 
+START_TEST(a_gpu_that_fails_is_one_clear_error) {
+  const auto fail = of_driver<decltype(emulated_driver_fail)>("emulated_driver_fail");
+  if (!fail) return;  // a GPU isn't made to
+  const LearnedBank bank;
+  const GstVideoInfo info = info_of(GST_VIDEO_FORMAT_NV12);
+  for (const auto& [failure, named] : {std::pair{EmulatedFailure::Allocation, "no memory left"},
+                                       {EmulatedFailure::Wait, "can't be read"}}) {
+    Station station(info, true, properties(bank.location, ""));
+    BufferPtr frame = station.frame(21, true);
+    fail(failure);
+    const GstFlowReturn flow = gst_harness_push(station.harness().get(), frame.release());
+    fail(EmulatedFailure::None);
+    ck_assert_int_eq(flow, GST_FLOW_ERROR);
+    const auto error = station.harness().error(GST_SECOND);
+    ck_assert_ptr_nonnull(error.get());
+    ck_assert(error->domain == GST_STREAM_ERROR && error->code == GST_STREAM_ERROR_FAILED);
+    ck_assert_msg(std::string(error->message).find(named) != std::string::npos, "%s",
+                  error->message);
+    ck_assert_ptr_null(station.harness().error().get());
+  }
+}
+END_TEST
+
 START_TEST(memory_goes_back_with_the_element) {
   if (on_gpu) return;  // its driver doesn't count
   const LearnedBank bank;
@@ -459,6 +498,7 @@ int main(int argc, char** argv) {
   Suite* suite = suite_create("cuda-memory");
   TCase* tests = tcase_create("cuda-memory");
   tcase_set_timeout(tests, 120);
+  tcase_add_test(tests, cuda_memory_is_offered_where_there_is_a_driver);
   tcase_add_test(tests, frames_score_as_in_the_systems_memory);
   tcase_add_test(tests, a_bank_is_learned_from_frames_in_cuda_memory);
   tcase_add_test(tests, a_frame_never_touches_the_host);
@@ -469,6 +509,7 @@ int main(int argc, char** argv) {
   tcase_add_test(tests, of_an_interlaced_frame_the_earlier_field_is_scored);
   tcase_add_test(tests, frames_of_several_contexts_may_follow_each_other);
   tcase_add_test(tests, a_frame_that_is_not_in_cuda_memory_is_one_clear_error);
+  tcase_add_test(tests, a_gpu_that_fails_is_one_clear_error);
   tcase_add_test(tests, memory_goes_back_with_the_element);
   suite_add_tcase(suite, tests);
   gst_init(&argc, &argv);
