@@ -13,6 +13,7 @@
 #include "../unit/network_weights.hpp"
 #include "coreset.hpp"
 #include "cuda/features.hpp"
+#include "cuda/frames.hpp"
 #include "cuda/module.hpp"
 #include "inference.hpp"
 #include "safetensors.hpp"
@@ -62,6 +63,7 @@ class Bench {
     pictures_ = frames("scored", kBatches[3]);
     for (const int64_t batch : kBatches) measure(batch);
     measure_coreset();
+    if (cuda::kernels()) measure_frames();
   }
 
  private:
@@ -134,6 +136,54 @@ class Bench {
     const double taken = time_of(device, 3, [&] { greedy_k_center(rows, kCentres, {{}, 0}); });
     std::printf("coreset of %d x %d, %d centres: %.0f ms\n", static_cast<int>(kRows),
                 static_cast<int>(kWidth), static_cast<int>(kCentres), taken);
+  }
+
+  /// NV12 in the GPU's memory: to the input, and under a heatmap.
+  void measure_frames() const {
+    const c10::Device device = backbone_->device();
+    const auto bytes = at::TensorOptions(at::kByte).device(device);
+    const Preprocess preprocess(settings(), backbone_->stride());
+    const at::Tensor values = at::empty({kInput.height, kInput.width, 3}, bytes.dtype(at::kFloat));
+    const at::Tensor heat = at::full({256, 456}, 0x80ff8000, bytes.dtype(at::kLong)).to(at::kInt);
+    for (const Size size : {Size{1920, 1080}, Size{3840, 2160}}) {
+      const at::Tensor frame = at::randint(256, {size.height * 3 / 2, size.width}, bytes);
+      const SampledImage image = nv12(frame, size);
+      const double resize = time_of(device, 30, [&] {
+        cuda::resize(preprocess, image, cuda::InputValues::Normalised, values.data_ptr(),
+                     *cuda::kernels(), cuda::current_stream(device));
+      });
+      const double paint = time_of(device, 30, [&] {
+        for (size_t i = 0; i < 3; ++i) {
+          cuda::Paint p{};
+          p.sub_x = p.sub_y = i > 0;
+          p.width = size.width;
+          p.height = size.height;
+          p.w = size.width;
+          p.h = size.height;
+          p.pixels = static_cast<const uint32_t*>(heat.data_ptr());
+          p.picture_width = heat.size(1);
+          p.picture_height = heat.size(0);
+          p.weights[0] = 1;
+          cuda::paint(image.components[i], p, *cuda::kernels(), cuda::current_stream(device));
+        }
+      });
+      std::printf("NV12 of %d x %d in the GPU's memory: to the input %.3f ms, painted on %.3f ms\n",
+                  size.width, size.height, resize, paint);
+    }
+  }
+
+  static SampledImage nv12(const at::Tensor& frame, Size size) {
+    const auto* data = cuda::pointer<uint8_t>(frame);
+    const auto* chroma = data + int64_t{size.width} * size.height;
+    SampledImage image;
+    image.components = {Samples{data, size.width, size.width, size.height},
+                        Samples{chroma, size.width, size.width / 2, size.height / 2, 2},
+                        Samples{chroma + 1, size.width, size.width / 2, size.height / 2, 2}};
+    image.to_rgb = {
+        {{1.16F, 0, 1.79F, -248}, {1.16F, -0.21F, -0.53F, 77}, {1.16F, 2.11F, 0, -289}}};
+    image.width = size.width;
+    image.height = size.height;
+    return image;
   }
 
   std::shared_ptr<const Backbone> backbone_;

@@ -2,6 +2,7 @@
 // From frames to verdicts on a GPU, against the CPU.
 
 #include "../unit/station.hpp"
+#include "cuda/frames.hpp"
 #include "subject.hpp"
 
 using namespace station;
@@ -93,12 +94,63 @@ START_TEST(scores_on_a_gpu_do_not_depend_on_the_batch) {
 }
 END_TEST
 
+namespace {
+
+/// Packed RGB on the GPU, and what becomes of it there.
+at::Tensor values_on_gpu(const Picture& picture, const Preprocess& preprocess) {
+  const at::Tensor bytes =
+      subject::there(at::tensor(at::ArrayRef<uint8_t>(picture.data(), picture.size()), at::kByte));
+  const auto options = bytes.options().dtype(at::kFloat);
+  const at::Tensor values = at::empty({kInput.height, kInput.width, 3}, options);
+  SampledImage image;
+  for (int i = 0; i < 3; ++i) {
+    image.components[static_cast<size_t>(i)] = {cuda::pointer<uint8_t>(bytes) + i,
+                                                int64_t{3} * kInput.width, kInput.width,
+                                                kInput.height, 3};
+    image.to_rgb[static_cast<size_t>(i)][static_cast<size_t>(i)] = 1;
+  }
+  image.width = kInput.width;
+  image.height = kInput.height;
+  cuda::resize(preprocess, image, cuda::InputValues::Normalised, values.data_ptr(),
+               *subject::kernels, subject::stream());
+  cuda::synchronize(subject::device);
+  return values;
+}
+
+}  // namespace
+
+START_TEST(frames_in_a_gpus_memory_are_learned_and_scored_as_those_of_the_host) {
+  const auto backbone = on_gpu();
+  const MemoryBank bank = built_on(backbone, settings(), {.folds = 0});
+  const Detector detector(backbone, std::make_shared<MemoryBank>(bank));
+  Fit fit(backbone, settings(), {.folds = 0});
+  std::vector<at::Tensor> values;
+  std::vector<Request> requests, learned;
+  for (const Picture& picture : pictures()) {
+    values.push_back(values_on_gpu(picture, detector.preprocess()));
+    requests.push_back({nullptr, &detector, nullptr, {}});
+    requests.back().cuda_values = cuda::pointer<float>(values.back());
+    learned.push_back({nullptr, nullptr, &fit, {}});
+    learned.back().cuda_values = requests.back().cuda_values;
+  }
+  infer(*backbone, kInput, requests);
+  const auto expected = scored_by(backbone, bank, pictures());
+  for (size_t i = 0; i < expected.size(); ++i) {
+    ck_assert_double_eq_tol(requests[i].result.score, expected[i].score, 1e-3 * expected[i].score);
+    ck_assert_double_le(relative_error(requests[i].result.map, expected[i].map), 1e-2);
+  }
+  infer(*backbone, kInput, learned);
+  ck_assert_int_eq(fit.frames(), static_cast<int64_t>(learned.size()));
+}
+END_TEST
+
 int main(int argc, char** argv) {
   Suite* suite = suite_create("cuda-detector");
   TCase* tests = tcase_create("cuda-detector");
   tcase_set_timeout(tests, 120);
   tcase_add_test(tests, a_gpu_scores_as_the_cpu_does_in_every_preset);
   tcase_add_test(tests, a_bank_that_was_built_on_a_gpu_tells_defects);
+  tcase_add_test(tests, frames_in_a_gpus_memory_are_learned_and_scored_as_those_of_the_host);
   tcase_add_test(tests, scores_on_a_gpu_do_not_depend_on_the_batch);
   suite_add_tcase(suite, tests);
   return subject::run(argc, argv, suite);

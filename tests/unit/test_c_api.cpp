@@ -213,6 +213,52 @@ START_TEST(a_bank_of_unrounded_values_says_so_and_takes_them) {
 }
 END_TEST
 
+START_TEST(video_becomes_the_input_that_its_rgb_does) {
+  const Backbone backbone = builtin();
+  const Fit fit = new_fit(small(), backbone);
+  const PatchcorePreprocess* preprocess = patchcore_fit_get_preprocess(fit.get());
+  const auto rgb = stripes(1);
+  // GBR in planes: the same picture as video may have it.
+  std::vector<guint8> planes;
+  for (const size_t channel : {1, 2, 0})
+    for (size_t i = channel; i < rgb.size(); i += 3) planes.push_back(rgb[i]);
+  PatchcoreSampledImage image{};
+  for (guint i = 0; i < 3; ++i) {
+    constexpr guint kPlane[] = {2, 0, 1};
+    image.components[i] = {
+        planes.data() + gsize{kPlane[i]} * kSide * kSide, kSide, kSide, kSide, 1, 1, 0, 8};
+    image.to_rgb[i][i] = 1;
+  }
+  image.width = image.height = kSide;
+  ErrorPtr error;
+  std::vector<guint8> ours(rgb.size());
+  std::vector<gfloat> floats(rgb.size());
+  ck_assert(patchcore_preprocess_resize_samples(preprocess, &image, ours.data(), error.out()));
+  ck_assert(
+      patchcore_preprocess_resize_samples_floats(preprocess, &image, floats.data(), error.out()));
+  ck_assert(ours == rgb);
+  for (size_t i = 0; i < rgb.size(); ++i) ck_assert_double_eq_tol(floats[i], rgb[i], 1e-3);
+  image.components[1].step = 0;
+  ck_assert(!patchcore_preprocess_resize_samples(preprocess, &image, ours.data(), error.out()));
+  error.assert_is(PATCHCORE_ERROR_INVALID_ARGUMENT, "samples");
+}
+END_TEST
+
+START_TEST(values_in_a_gpus_memory_are_not_taken_by_a_network_on_the_cpu) {
+  const Backbone backbone = builtin();
+  const Fit fit = new_fit(small(), backbone);
+  ck_assert(!patchcore_fit_takes_cuda_values(fit.get()));
+  const std::vector<gfloat> values(size_t{3} * kSide * kSide);
+  PatchcoreRequest request{};
+  request.fit = fit.get();
+  request.cuda_values = values.data();
+  ErrorPtr error;
+  ck_assert(!patchcore_infer(backbone.get(), kSide, kSide, &request, 1, error.out()));
+  error.assert_is(PATCHCORE_ERROR_INVALID_ARGUMENT, "GPU");
+  ck_assert_uint_eq(patchcore_fit_get_frames(fit.get()), 0);
+}
+END_TEST
+
 START_TEST(alarms_an_hour_need_the_time_of_the_frames) {
   PatchcoreFitOptions options = small();
   options.alarms_per_hour = 1800;
@@ -257,6 +303,8 @@ int main() {
   tcase_add_test(results, a_result_without_a_map_or_with_another_than_it_says_has_no_regions);
   tcase_add_test(results, a_fit_takes_settings_and_the_rate_that_its_threshold_is_found_at);
   tcase_add_test(results, a_bank_of_unrounded_values_says_so_and_takes_them);
+  tcase_add_test(results, video_becomes_the_input_that_its_rgb_does);
+  tcase_add_test(results, values_in_a_gpus_memory_are_not_taken_by_a_network_on_the_cpu);
   tcase_add_test(results, alarms_an_hour_need_the_time_of_the_frames);
   suite_add_tcase(suite, results);
   return run_suite(suite);
