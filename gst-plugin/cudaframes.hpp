@@ -15,10 +15,16 @@ class CudaFrames {
  public:
   virtual ~CudaFrames() = default;
 
+  enum class Mapping {
+    Done,
+    Unlike,  ///< it isn't in CUDA memory, not of these caps, or can't be written
+    Failed,  ///< the GPU has failed
+  };
+
   /// Gives the frame's planes as the context's pointers, once whoever made it is done. The context
-  /// is current in this thread until unmap(). False: it isn't CUDA memory, or not of these caps.
-  virtual bool map(GstBuffer* buffer, const GstVideoInfo& info, bool writable,
-                   GstVideoFrame* frame) = 0;
+  /// is current in this thread until unmap().
+  virtual Mapping map(GstBuffer* buffer, const GstVideoInfo& info, bool writable,
+                      GstVideoFrame* frame) = 0;
   virtual void unmap(GstVideoFrame* frame) = 0;
 
   // While a frame is mapped, in its context:

@@ -19,8 +19,10 @@ CudaPainter::CudaPainter(const GstVideoInfo& info, std::unique_ptr<CudaFrames> f
 
 bool CudaPainter::paint(GstBuffer* buffer, std::span<const PlacedPicture> pictures) {
   GstVideoFrame frame;
-  if (!frames_->map(buffer, info_, /*writable=*/true, &frame)) return false;
-  const bool painted = std::all_of(pictures.begin(), pictures.end(),
+  if (frames_->map(buffer, info_, /*writable=*/true, &frame) != CudaFrames::Mapping::Done)
+    return false;
+  const bool painted = holds_samples(frame, info_) &&
+                       std::all_of(pictures.begin(), pictures.end(),
                                    [&](const auto& placed) { return paint(frame, placed); });
   frames_->unmap(&frame);
   return painted;

@@ -29,9 +29,15 @@ std::unique_ptr<FramePreparer> CudaPreparer::make(const GstVideoInfo& info, std:
 CudaPreparer::CudaPreparer(const GstVideoInfo& info, std::unique_ptr<CudaFrames> frames)
     : FramePreparer(info), frames_(std::move(frames)) {}
 
-std::optional<View> CudaPreparer::map(GstBuffer* buffer) {
-  if (!frames_->map(buffer, info(), /*writable=*/false, &frame_)) return {};
-  return view_of(frame_, info());
+std::optional<View> CudaPreparer::map(GstBuffer* buffer, GError** error) {
+  switch (frames_->map(buffer, info(), /*writable=*/false, &frame_)) {
+    case CudaFrames::Mapping::Done: break;
+    case CudaFrames::Mapping::Unlike: return unlike_its_caps(error);
+    case CudaFrames::Mapping::Failed: fail(error, "its context can't be used"); return {};
+  }
+  if (holds_samples(frame_, info())) return view_of(frame_, info());
+  frames_->unmap(&frame_);
+  return unlike_its_caps(error);
 }
 
 /// The frame may be written over from now on, and the engine read what was made of it.

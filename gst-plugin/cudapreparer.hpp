@@ -16,7 +16,7 @@ class CudaPreparer : public FramePreparer {
   CudaPreparer(const GstVideoInfo& info, std::unique_ptr<CudaFrames> frames);
 
  protected:
-  std::optional<View> map(GstBuffer* buffer) override;
+  std::optional<View> map(GstBuffer* buffer, GError** error) override;
   bool unmap(GError** error) override;
   bool fill(const Area& area, const View& view, const Preparation& preparation, bool floats,
             Job* job, GError** error) override;

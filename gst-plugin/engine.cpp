@@ -103,6 +103,7 @@ void Engine::compute(State& state, const Batch& batch) {
       static_cast<GstClockTime>(g_get_monotonic_time() - start) * GST_USECOND;
   ++state.batches;
   for (Job* job : jobs) {
+    job->cuda_values.reset();  // a GPU's memory is dear, and results are kept
     job->inference_time = taken;
     job->batched = static_cast<guint>(jobs.size());
     job->batch = state.batches;

@@ -21,6 +21,11 @@ Area area_of(const Region& region, const View& view) {
   return {left, top, right - left, bottom - top};
 }
 
+Region region_of(const Area& area, const View& view) {
+  const gdouble w = view.width, h = view.height;
+  return {area.x / w, area.y / h, area.width / w, area.height / h};
+}
+
 Region within(const Region& outer, const Region& inner) {
   return {outer.to_frame_x(inner.x), outer.to_frame_y(inner.y), outer.w * inner.w,
           outer.h * inner.h};
@@ -37,6 +42,12 @@ std::unique_ptr<FramePreparer> FramePreparer::make(GstCaps* caps, std::string* w
   return is_cuda(caps) ? CudaPreparer::make(info, why) : SystemPreparer::make(info, why);
 }
 
+std::optional<View> FramePreparer::unlike_its_caps(GError** error) {
+  g_set_error_literal(error, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
+                      "A frame doesn't hold what its caps say.");
+  return {};
+}
+
 std::unique_ptr<Job> FramePreparer::make_job(const Region& region, const View& view,
                                              const Preparation& preparation, GError** error) {
   const Area area = aligned(area_of(region, view), view, info_);
@@ -47,7 +58,7 @@ std::unique_ptr<Job> FramePreparer::make_job(const Region& region, const View& v
   auto job = std::make_unique<Job>();
   job->width = g.width;
   job->height = g.height;
-  job->region = within(region, {g.x, g.y, g.w, g.h});
+  job->region = within(region_of(area, view), {g.x, g.y, g.w, g.h});
   return fill(area, view, preparation, g.floats, job.get(), error) ? std::move(job) : nullptr;
 }
 
@@ -55,12 +66,8 @@ std::vector<std::unique_ptr<Job>> FramePreparer::prepare(GstBuffer* buffer,
                                                          const Preparation& preparation,
                                                          std::span<const Region> regions,
                                                          GError** error) {
-  const std::optional<View> view = map(buffer);
-  if (!view) {
-    g_set_error_literal(error, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT,
-                        "A frame doesn't hold what its caps say.");
-    return {};
-  }
+  const std::optional<View> view = map(buffer, error);
+  if (!view) return {};
   std::vector<std::unique_ptr<Job>> jobs;
   for (const Region& region : regions) {
     auto job = make_job(region, *view, preparation, error);

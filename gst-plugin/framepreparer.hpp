@@ -38,8 +38,11 @@ class FramePreparer {
  protected:
   explicit FramePreparer(const GstVideoInfo& info) : info_(info) {}
 
-  /// Nothing: the frame doesn't hold what its caps say.
-  virtual std::optional<View> map(GstBuffer* buffer) = 0;
+  /// Sets the error of a frame that doesn't hold what its caps say.
+  static std::optional<View> unlike_its_caps(GError** error);
+
+  /// Nothing: *error is set.
+  virtual std::optional<View> map(GstBuffer* buffer, GError** error) = 0;
   /// False: *error is set.
   virtual bool unmap(GError** error) = 0;
   /// Of a mapped frame: fills in the input of a job that is complete otherwise. area: aligned();

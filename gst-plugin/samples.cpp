@@ -121,6 +121,20 @@ PatchcoreSamples samples_of(const GstVideoFrame& frame, const GstVideoInfo& info
   return samples;
 }
 
+bool holds_samples(const GstVideoFrame& frame, const GstVideoInfo& info) {
+  for (guint c = 0; c < GST_VIDEO_INFO_N_COMPONENTS(&info); ++c) {
+    const PatchcoreSamples samples = samples_of(frame, info, c);
+    // With a meta each plane is mapped by itself.
+    const GstMapInfo& map = frame.map[frame.meta ? info.finfo->plane[c] : 0];
+    const gint64 first = static_cast<const guint8*>(samples.data) - map.data;
+    const gint64 last = first + gint64{samples.rows - 1} * samples.stride;
+    const gint64 row = gint64{samples.columns - 1} * samples.step + samples.bytes;
+    if (std::min(first, last) < 0 || std::max(first, last) + row > static_cast<gint64>(map.size))
+      return false;
+  }
+  return true;
+}
+
 PatchcoreSampledImage sampled_image(const GstVideoFrame& frame, const GstVideoInfo& info,
                                     const View& view, const Area& area) {
   PatchcoreSampledImage image{};

@@ -46,6 +46,10 @@ Area aligned(const Area& area, const View& view, const GstVideoInfo& info);
 /// A component of the whole frame.
 PatchcoreSamples samples_of(const GstVideoFrame& frame, const GstVideoInfo& info, guint component);
 
+/// Does all of them lie in what was mapped, whatever a GstVideoMeta says? Of memory that GStreamer
+/// maps itself, as CUDA memory is.
+bool holds_samples(const GstVideoFrame& frame, const GstVideoInfo& info);
+
 /// A part of a frame. area: aligned().
 PatchcoreSampledImage sampled_image(const GstVideoFrame& frame, const GstVideoInfo& info,
                                     const View& view, const Area& area);

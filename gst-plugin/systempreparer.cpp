@@ -58,8 +58,8 @@ SystemPreparer::~SystemPreparer() {
   if (converted_.buffer) gst_video_frame_unmap(&converted_);
 }
 
-std::optional<View> SystemPreparer::map(GstBuffer* buffer) {
-  if (!gst_video_frame_map(&frame_, &info(), buffer, GST_MAP_READ)) return {};
+std::optional<View> SystemPreparer::map(GstBuffer* buffer, GError** error) {
+  if (!gst_video_frame_map(&frame_, &info(), buffer, GST_MAP_READ)) return unlike_its_caps(error);
   if (converter_) gst_video_converter_frame(converter_.get(), &frame_, &converted_);
   return view_of(frame_, info());
 }

@@ -18,7 +18,7 @@ class SystemPreparer : public FramePreparer {
   SystemPreparer& operator=(const SystemPreparer&) = delete;
 
  protected:
-  std::optional<View> map(GstBuffer* buffer) override;
+  std::optional<View> map(GstBuffer* buffer, GError** error) override;
   bool unmap(GError** error) override;
   bool fill(const Area& area, const View& view, const Preparation& preparation, bool floats,
             Job* job, GError** error) override;

@@ -10,9 +10,10 @@ namespace {
 const pc::cuda::Kernels& kernels() {
   const auto* kernels = pc::cuda::kernels();
   if (!kernels)
-    throw pc::Error(pc::ErrorCode::Init,
-                    "Frames in a GPU's memory need libpatchcore-cuda.so, which isn't there or is "
-                    "of another version.");
+    throw pc::Error(
+        pc::ErrorCode::Init,
+        "Frames in a GPU's memory need libpatchcore-cuda.so, of this version, and a GPU "
+        "of compute capability 8.0 or more with a driver for it.");
   return *kernels;
 }
 

@@ -38,8 +38,10 @@ struct SampledImage {
   std::array<Samples, 3> components;
   /// Red, green, blue, 0..255 before they are clamped, of the three samples as stored and of 1.
   std::array<std::array<float, 4>, 3> to_rgb{};
-  int width = 0, height = 0;  ///< pixels; all components cover the same part of the picture
-  double pixel_aspect = 1;    ///< as ImageView has it
+  /// Pixels. All components cover these, as nearly as their samples can; a sample is of the middle
+  /// of its pixels.
+  int width = 0, height = 0;
+  double pixel_aspect = 1;  ///< as ImageView has it
 };
 
 struct Size {

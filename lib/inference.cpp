@@ -106,6 +106,26 @@ void check_values(const Backbone& backbone, std::span<const Job> jobs) {
                 "These requests can't have their values in a GPU's memory.");
 }
 
+/// Nobody's values are read any more when this goes, whatever has become of the batch.
+class CopiesDone {
+ public:
+  CopiesDone(c10::Device device, bool any) : device_(device), any_(any) {}
+  CopiesDone(const CopiesDone&) = delete;
+  CopiesDone& operator=(const CopiesDone&) = delete;
+  ~CopiesDone() {
+    if (!any_) return;
+    try {
+      cuda::synchronize(device_);
+    } catch (const std::exception&) {
+      // A GPU that is lost reads nothing either, and the batch has failed already.
+    }
+  }
+
+ private:
+  const c10::Device device_;
+  const bool any_;
+};
+
 /// Inputs that are on a GPU already, together.
 at::Tensor stacked(c10::Device device, Size input, std::span<const Job> jobs) {
   const c10::DeviceGuard guard(device);
@@ -202,6 +222,7 @@ void infer(const Backbone& backbone, Size input, std::span<Request> requests) {
   const c10::InferenceMode no_gradients;
   const std::vector<Job> jobs = number(requests);
   check_values(backbone, jobs);
+  const CopiesDone copies_done(backbone.device(), are_on_gpu(jobs));
   std::vector<Embedding> embeddings(requests.size());
   if (backbone.device().is_cpu() && occupies_threads(requests.size())) {
     for_each(requests.size(), [&](size_t i) {
@@ -211,7 +232,6 @@ void infer(const Backbone& backbone, Size input, std::span<Request> requests) {
   } else {
     embeddings = embed_and_score(backbone, input, jobs);
   }
-  if (are_on_gpu(jobs)) cuda::synchronize(backbone.device());
   // Last, so that a failed batch has added nothing and can be tried again.
   for (size_t i = 0; i < requests.size(); ++i)
     if (requests[i].fit) requests[i].fit->add(embeddings[i], input);

@@ -218,7 +218,8 @@ typedef struct {
 typedef struct {
   PatchcoreSamples components[3];
   gfloat to_rgb[3][4];  /* red, green and blue, 0 to 255, of the three samples as stored and of 1 */
-  guint width, height;  /* pixels; all components cover the same part of the frame */
+  guint width, height;  /* pixels. All components cover these, as nearly as their samples can; a
+                           sample is of the middle of its pixels */
   gdouble pixel_aspect; /* as in PatchcoreImage */
 } PatchcoreSampledImage;
 
@@ -376,7 +377,8 @@ PATCHCORE_API gboolean patchcore_fit_takes_cuda_values(PatchcoreFit* fit);
 
 /* Resize, conversion, crop and, where asked for, normalisation in one kernel, of samples of up to
  * 16 bits. out: room for width * height * 3 bytes or floats of patchcore_preprocess_get_geometry().
- * Within two levels of 255 of patchcore_preprocess_resize_samples(), which rounds on the way. */
+ * Within four levels of 255, and mostly two, of patchcore_preprocess_resize_samples(), which
+ * rounds on the way. */
 PATCHCORE_API gboolean patchcore_cuda_resize(const PatchcorePreprocess* preprocess,
                                              const PatchcoreSampledImage* frame,
                                              PatchcoreCudaInput input, gpointer out,

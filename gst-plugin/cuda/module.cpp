@@ -95,15 +95,20 @@ class Pool : public std::enable_shared_from_this<Pool> {
   gsize free_bytes_ = 0;
 };
 
+// Before 1.24 memory has no stream of its own: copies are on the default one, and to be waited for.
+#if GST_CHECK_VERSION(1, 24, 0)
+constexpr unsigned kStreamKind = CU_STREAM_NON_BLOCKING;
+#else
+constexpr unsigned kStreamKind = CU_STREAM_DEFAULT;
+#endif
+
 /// What work on the frames of one context needs.
 class Workplace {
  public:
   explicit Workplace(ContextPtr of)
       : context(std::move(of)), pool(std::make_shared<Pool>(context)) {
     const Current current(context);
-    // Not the default stream, which waits for all others.
-    if (!current || CuStreamCreate(&stream, CU_STREAM_NON_BLOCKING) != CUDA_SUCCESS)
-      stream = nullptr;
+    if (!current || CuStreamCreate(&stream, kStreamKind) != CUDA_SUCCESS) stream = nullptr;
   }
   ~Workplace() {
     if (const Current current(context); current && stream) CuStreamDestroy(stream);
@@ -118,24 +123,20 @@ class Workplace {
 
 class ContextFrames : public CudaFrames {
  public:
-  bool map(GstBuffer* buffer, const GstVideoInfo& info, bool writable,
-           GstVideoFrame* frame) override {
-    GstMemory* memory = gst_buffer_n_memory(buffer) ? gst_buffer_peek_memory(buffer, 0) : nullptr;
-    if (!memory || !gst_is_cuda_memory(memory)) return false;
-    GstCudaContext* context = GST_CUDA_MEMORY_CAST(memory)->context;
-    if (!place_ || place_->context.get() != context) place_.emplace(hold(context));
-    if (!place_->stream) return false;
-#if GST_CHECK_VERSION(1, 24, 0)
-    gst_cuda_memory_sync(GST_CUDA_MEMORY_CAST(memory));  // what made it may be under way
-#endif
+  Mapping map(GstBuffer* buffer, const GstVideoInfo& info, bool writable,
+              GstVideoFrame* frame) override {
+    // All planes of a frame are in one memory; others may be of the host.
+    if (gst_buffer_n_memory(buffer) != 1 || !gst_is_cuda_memory(gst_buffer_peek_memory(buffer, 0)))
+      return Mapping::Unlike;
     const auto flags = static_cast<int>(writable ? GST_MAP_READWRITE : GST_MAP_READ) |
                        static_cast<int>(GST_MAP_CUDA);
     if (!gst_video_frame_map(frame, const_cast<GstVideoInfo*>(&info), buffer,
                              static_cast<GstMapFlags>(flags)))
-      return false;
-    if (gst_cuda_context_push(context)) return true;
+      return Mapping::Unlike;
+    // Only now: to be written, memory that others have is replaced by a copy.
+    if (enter(GST_CUDA_MEMORY_CAST(gst_buffer_peek_memory(buffer, 0)))) return Mapping::Done;
     gst_video_frame_unmap(frame);
-    return false;
+    return Mapping::Failed;
   }
 
   void unmap(GstVideoFrame* frame) override {
@@ -168,6 +169,17 @@ class ContextFrames : public CudaFrames {
   bool wait() override { return CuStreamSynchronize(place_->stream) == CUDA_SUCCESS; }
 
  private:
+  /// Makes the memory's context current, and waits for whoever is at work on it.
+  bool enter(GstCudaMemory* memory) {
+    GstCudaContext* context = memory->context;
+    if (!place_ || place_->context.get() != context || !place_->stream)
+      place_.emplace(hold(context));
+#if GST_CHECK_VERSION(1, 24, 0)
+    gst_cuda_memory_sync(memory);
+#endif
+    return place_->stream && gst_cuda_context_push(context);
+  }
+
   static CUDA_MEMCPY2D row_of(gsize bytes) {
     CUDA_MEMCPY2D copy{};
     copy.WidthInBytes = bytes;

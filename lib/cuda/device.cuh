@@ -61,6 +61,23 @@ Function* driver_function(const char* name, const char** error) {
   return reinterpret_cast<Function*>(function);
 }
 
+/// null, or why no device here can run these kernels: they are compiled for compute capability 8.0
+/// and more, and the runtime that is linked wants a driver of its own release.
+inline const char* why_unusable() {
+  int driver = 0, devices = 0;
+  cudaError_t error = cudaDriverGetVersion(&driver);
+  if (error == cudaSuccess && driver / 1000 < CUDART_VERSION / 1000)
+    return "the driver is older than the kernels";
+  if (error == cudaSuccess) error = cudaGetDeviceCount(&devices);
+  if (error != cudaSuccess) return text_of(error);
+  for (int device = 0; device < devices; ++device) {
+    int major = 0;
+    error = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
+    if (error == cudaSuccess && major >= 8) return nullptr;
+  }
+  return "no GPU has compute capability 8.0 or more";
+}
+
 /// GStreamer's elements have contexts of their own, not LibTorch's: the driver is to know whose
 /// memory is whose.
 inline const char* copy_across(void* to, const void* from, int64_t bytes, Stream stream) {
@@ -76,7 +93,12 @@ inline const char* copy_across(void* to, const void* from, int64_t bytes, Stream
   if (!current || !attribute || !copy) return error ? error : "the driver can't copy";
   CUcontext here = nullptr, there = nullptr;
   const auto source = reinterpret_cast<CUdeviceptr>(from);
-  if (current(&here) != CUDA_SUCCESS || !here) return "no context is current";
+  // In a thread that has done nothing on a GPU yet none is current: LibTorch leaves device 0 to it.
+  int device = 0;
+  if (current(&here) == CUDA_SUCCESS && !here && cudaGetDevice(&device) == cudaSuccess &&
+      cudaSetDevice(device) == cudaSuccess)
+    current(&here);
+  if (!here) return "no context is current";
   // Memory of a pool belongs to none: then this one may read it.
   if (attribute(&there, CU_POINTER_ATTRIBUTE_CONTEXT, source) != CUDA_SUCCESS || !there)
     there = here;

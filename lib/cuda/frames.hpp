@@ -12,8 +12,9 @@ enum class InputValues { Bytes, Floats, Normalised };
 
 /// Preprocess::resize() of a frame in a GPU's memory, of samples of up to 16 bits, and normalise()
 /// of that, in one kernel. out: in the memory of the current context, which `stream` is of too;
-/// height x width x 3 of Preprocess::geometry(). Within two levels of 255 of what the CPU has,
-/// which rounds on the way. Throws Error(InvalidArgument) for samples that can't be, Error(Failed).
+/// height x width x 3 of Preprocess::geometry(). Within four levels of 255, and mostly two, of what
+/// the CPU has, which rounds on the way. Throws Error(InvalidArgument) for samples that can't be,
+/// Error(Failed).
 void resize(const Preprocess& preprocess, const SampledImage& frame, InputValues values, void* out,
             const Kernels& kernels, Stream stream);
 

@@ -208,7 +208,8 @@ struct Kernels {
 /// Changes with everything above. The two libraries are installed together, and refuse others.
 constexpr int kInterface = 2;
 
-/// The module's one symbol: null unless the interface is the module's own.
+/// The module's one symbol: null unless the interface is the module's own and there is a GPU that
+/// can run its kernels.
 using GetKernels = const Kernels* (*)(int interface);
 constexpr const char* kGetKernels = "patchcore_cuda_kernels";
 

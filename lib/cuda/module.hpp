@@ -8,9 +8,9 @@
 
 namespace patchcore::cuda {
 
-/// The kernels of libpatchcore-cuda.so, or null where it isn't installed, can't be loaded, or is of
-/// another version: LibTorch's own kernels then do the work. Asked for once in a process, when a
-/// CUDA device is in use.
+/// The kernels of libpatchcore-cuda.so, or null where it isn't installed, can't be loaded, is of
+/// another version, or no GPU can run them: LibTorch's own kernels then do the work. Asked for once
+/// in a process, when a CUDA device is in use or frames may be in CUDA memory.
 const Kernels* kernels();
 
 /// LibTorch's current one on a GPU; null on a CPU, where the kernels' reference runs.

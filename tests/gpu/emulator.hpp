@@ -64,6 +64,8 @@ inline void wait_for_older_copies() { emulated::wait_for_older_copies(); }
 /// See device.cuh for where a lane has what.
 void multiply_add(float (&sum)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]);
 
+inline const char* why_unusable() { return nullptr; }
+
 inline const char* copy_across(void* to, const void* from, int64_t bytes, Stream) {
   std::memcpy(to, from, static_cast<size_t>(bytes));
   return nullptr;

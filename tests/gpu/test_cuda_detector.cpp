@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // From frames to verdicts on a GPU, against the CPU.
 
+#include <thread>
+
 #include "../unit/station.hpp"
 #include "cuda/frames.hpp"
 #include "subject.hpp"
@@ -133,7 +135,8 @@ START_TEST(frames_in_a_gpus_memory_are_learned_and_scored_as_those_of_the_host) 
     learned.push_back({nullptr, nullptr, &fit, {}});
     learned.back().cuda_values = requests.back().cuda_values;
   }
-  infer(*backbone, kInput, requests);
+  // In a thread that has done nothing on a GPU before, as the element's engine has.
+  std::thread([&] { infer(*backbone, kInput, requests); }).join();
   const auto expected = scored_by(backbone, bank, pictures());
   for (size_t i = 0; i < expected.size(); ++i) {
     ck_assert_double_eq_tol(requests[i].result.score, expected[i].score, 1e-3 * expected[i].score);

@@ -44,7 +44,7 @@ START_TEST(frames_score_as_in_the_systems_memory) {
       const bool defect = index == 21;
       const auto ours = cuda.pass(cuda.frame(index, defect)),
                  expected = system.pass(system.frame(index, defect));
-      ck_assert_str_eq(state_of(ours).c_str(), "scored");
+      assert_text(state_of(ours), "scored");
       // Levels that are rounded elsewhere move the small scores of normal frames most.
       ck_assert_msg(std::abs(score(ours) - score(expected)) <= 0.02 * score(expected) + 0.002,
                     "%s: %f, not %f", gst_video_format_to_string(format), score(ours),
@@ -217,6 +217,24 @@ START_TEST(a_frame_that_is_not_in_cuda_memory_is_one_clear_error) {
 }
 END_TEST
 
+START_TEST(planes_that_reach_beyond_their_memory_are_one_clear_error) {
+  const LearnedBank bank;
+  const GstVideoInfo info = info_of(GST_VIDEO_FORMAT_NV12);
+  const auto damage = {+[](GstVideoMeta* meta) { meta->stride[1] *= 3; },
+                       +[](GstVideoMeta* meta) { meta->offset[1] += gsize{kHeight} * 400; },
+                       +[](GstVideoMeta* meta) { meta->stride[0] = -meta->stride[0]; }};
+  for (const auto& change : damage) {
+    Station station(info, true, properties(bank.location, ""));
+    BufferPtr frame = station.frame(21, true);
+    change(gst_buffer_get_video_meta(frame.get()));
+    ck_assert_int_eq(gst_harness_push(station.harness().get(), frame.release()), GST_FLOW_ERROR);
+    const auto error = station.harness().error(GST_SECOND);
+    ck_assert_ptr_nonnull(error.get());
+    ck_assert(error->domain == GST_STREAM_ERROR && error->code == GST_STREAM_ERROR_FORMAT);
+  }
+}
+END_TEST
+
 START_TEST(a_gpu_that_fails_is_one_clear_error) {
   const auto fail = of_driver<decltype(emulated_driver_fail)>("emulated_driver_fail");
   if (!fail) return;  // a GPU isn't made to
@@ -276,6 +294,7 @@ int main(int argc, char** argv) {
   tcase_add_test(tests, of_an_interlaced_frame_the_earlier_field_is_scored);
   tcase_add_test(tests, frames_of_several_contexts_may_follow_each_other);
   tcase_add_test(tests, a_frame_that_is_not_in_cuda_memory_is_one_clear_error);
+  tcase_add_test(tests, planes_that_reach_beyond_their_memory_are_one_clear_error);
   tcase_add_test(tests, a_gpu_that_fails_is_one_clear_error);
   tcase_add_test(tests, memory_goes_back_with_the_element);
   suite_add_tcase(suite, tests);
