@@ -48,6 +48,7 @@ struct Config {
   gdouble false_alarm_rate = 0.01;
   gdouble alarms_per_hour = 0;  ///< 0: by the rate
   guint folds = 3;
+  bool drop_outliers = false;
   guint64 history_bytes = 64 << 20;
 
   guint queue_length() const { return max_queued ? max_queued : 2 * batch_size; }

@@ -28,6 +28,7 @@
   F(patchcore_fit_get_preprocess)               \
   F(patchcore_fit_get_frames)                   \
   F(patchcore_fit_set_video)                    \
+  F(patchcore_fit_get_outliers)                 \
   F(patchcore_fit_build)                        \
   F(patchcore_detector_new)                     \
   F(patchcore_detector_unref)                   \

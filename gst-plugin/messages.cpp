@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "messages.hpp"
 
+#include <functional>
 #include <string>
+#include <vector>
 
 namespace gstpatchcore {
 namespace {
@@ -28,6 +30,13 @@ DomainCode translate(const GError* error) {
   return failed;
 }
 
+void append(GValue* list, GType type, const std::function<void(GValue*)>& set) {
+  GValue value = G_VALUE_INIT;
+  g_value_init(&value, type);
+  set(&value);
+  gst_value_list_append_and_take_value(list, &value);
+}
+
 }  // namespace
 
 void post_error(GstElement* element, const GError* error) {
@@ -49,6 +58,27 @@ void post_fit(GstElement* element, guint64 frames, guint64 of) {
       gst_message_new_element(GST_OBJECT(element),
                               gst_structure_new("patchcore-fit", "frames", G_TYPE_UINT64, frames,
                                                 "of", G_TYPE_UINT64, of, nullptr)));
+}
+
+void post_outliers(GstElement* element, PatchcoreFit* fit, bool dropped) {
+  gdouble limit = 0;
+  std::vector<PatchcoreOutlier> outliers(
+      library().patchcore_fit_get_outliers(fit, nullptr, 0, &limit));
+  if (outliers.empty()) return;
+  library().patchcore_fit_get_outliers(fit, outliers.data(), static_cast<guint>(outliers.size()),
+                                       nullptr);
+  GValue frames = G_VALUE_INIT, scores = G_VALUE_INIT;
+  gst_value_list_init(&frames, static_cast<guint>(outliers.size()));
+  gst_value_list_init(&scores, static_cast<guint>(outliers.size()));
+  for (const PatchcoreOutlier& outlier : outliers) {
+    append(&frames, G_TYPE_UINT64, [&](GValue* v) { g_value_set_uint64(v, outlier.frame); });
+    append(&scores, G_TYPE_DOUBLE, [&](GValue* v) { g_value_set_double(v, outlier.score); });
+  }
+  GstStructure* message = gst_structure_new("patchcore-outliers", "limit", G_TYPE_DOUBLE, limit,
+                                            "dropped", G_TYPE_BOOLEAN, dropped, nullptr);
+  gst_structure_take_value(message, "frames", &frames);
+  gst_structure_take_value(message, "scores", &scores);
+  gst_element_post_message(element, gst_message_new_element(GST_OBJECT(element), message));
 }
 
 void post_done(GstElement* element, const char* action, bool success) {

@@ -14,6 +14,10 @@ void post_warning(GstElement* element, const GError* error, const char* conseque
 /// patchcore-fit: so many frames are learned.
 void post_fit(GstElement* element, guint64 frames, guint64 of);
 
+/// patchcore-outliers: what patchcore_fit_get_outliers() tells of a fit that was built; nothing
+/// where there are none.
+void post_outliers(GstElement* element, PatchcoreFit* fit, bool dropped);
+
 /// patchcore-done: what an action signal asked for has come to its end.
 void post_done(GstElement* element, const char* action, bool success);
 

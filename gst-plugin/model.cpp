@@ -81,6 +81,7 @@ Fit Model::make_fit(const Bank& like, GError** error) const {
   options.false_alarm_rate = config_.false_alarm_rate;
   options.alarms_per_hour = config_.alarms_per_hour;
   options.folds = config_.folds;
+  options.drop_outliers = config_.drop_outliers;
   const std::string tile_size = std::to_string(config_.tile_size),
                     tile_overlap = std::to_string(config_.tile_overlap);
   std::vector<const gchar*> settings;

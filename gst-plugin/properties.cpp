@@ -89,6 +89,10 @@ std::vector<Property> bank_properties() {
       number<&Config::folds>("folds", "Folds",
                              "Parts that the frames of a fit are split into to find the threshold",
                              2, 1000, kReady),
+      boolean<&Config::drop_outliers>("drop-outliers", "Drop outliers",
+                                      "Leave out of a bank the frames that don't belong among the "
+                                      "others; the message patchcore-outliers names them anyway",
+                                      kReady),
       structure<&Config::settings>("settings", "Settings",
                                    "Of a fit: other values than the preset's, by the names of "
                                    "docs/presets.md",

@@ -313,6 +313,7 @@ Bank Session::build_and_save(const std::string& location) {
     bank = Bank(library().patchcore_fit_build(
         fit_.get(), [](gdouble f, gpointer p) { static_cast<Progress*>(p)->advance(f); }, &progress,
         cancellable_, error.out()));
+  if (bank) post_outliers(element_, fit_.get(), config_.drop_outliers);
   if (bank && save_built(bank, location, error.out())) {
     progress.complete("bank built");
     return bank;

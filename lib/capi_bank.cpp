@@ -119,6 +119,7 @@ PatchcoreFit* patchcore_fit_new(PatchcoreBackbone* backbone, const PatchcoreFitO
     if (options->false_alarm_rate != 0) o.false_alarms.rate = options->false_alarm_rate;
     o.false_alarms.per_hour = options->alarms_per_hour;
     if (options->folds != 0) o.folds = static_cast<int>(std::min(options->folds, 1u << 20));
+    o.drop_outliers = options->drop_outliers != FALSE;
     return new PatchcoreFit(std::make_shared<pc::Fit>(backbone->object, fit_settings(*options), o));
   });
 }
@@ -137,6 +138,18 @@ gboolean patchcore_fit_set_video(PatchcoreFit* fit, gdouble seconds, guint alarm
   return guarded(error, [&] {
     fit->object->set_video({seconds, alarm_frames, alarm_hysteresis});
     return TRUE;
+  });
+}
+
+guint patchcore_fit_get_outliers(PatchcoreFit* fit, PatchcoreOutlier* outliers, guint n_outliers,
+                                 gdouble* limit) {
+  return guarded(nullptr, [&] {
+    const pc::Outliers found = fit->object->outliers();
+    if (limit) *limit = found.limit;
+    const guint count = outliers ? n_outliers : 0;
+    for (guint i = 0; i < count && i < found.frames.size(); ++i)
+      outliers[i] = {static_cast<guint64>(found.frames[i].frame), found.frames[i].score};
+    return static_cast<guint>(found.frames.size());
   });
 }
 

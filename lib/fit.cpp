@@ -16,7 +16,7 @@ namespace patchcore {
 namespace {
 
 // How the time of a build divides: the folds see as much as the bank itself, and score besides.
-constexpr double kCoresetShare = 0.35;
+constexpr double kFoldsShare = 0.65;
 
 void check(const FitOptions& options) {
   if (!(options.coreset_ratio > 0 && options.coreset_ratio <= 1))
@@ -28,6 +28,20 @@ void check(const FitOptions& options) {
     throw Error(ErrorCode::InvalidArgument, "The false alarm rate must be from 0 to below 1.");
   if (!(wanted.per_hour >= 0 && std::isfinite(wanted.per_hour)))
     throw Error(ErrorCode::InvalidArgument, "There can't be a negative number of alarms an hour.");
+  if (options.drop_outliers && options.folds < 2)
+    throw Error(ErrorCode::InvalidArgument,
+                "Outliers are found by folds, of which there are none.");
+}
+
+/// What is left of some things without those that are outliers.
+template <typename T>
+std::vector<T> without(const std::vector<T>& all, const std::vector<Outlier>& outliers) {
+  std::vector<bool> out(all.size(), false);
+  for (const Outlier& outlier : outliers) out[static_cast<size_t>(outlier.frame)] = true;
+  std::vector<T> left;
+  for (size_t i = 0; i < all.size(); ++i)
+    if (!out[i]) left.push_back(all[i]);
+  return left;
 }
 
 }  // namespace
@@ -83,11 +97,33 @@ MemoryBank Fit::build(const Monitor& monitor) const {
   if (frames.empty())
     throw Error(ErrorCode::InvalidArgument, "There is no frame to make a bank of.");
   const bool calibrated = options_.folds > 1 && frames.size() > 1;
-  const int64_t rows = bank_rows(frames);
-  MemoryBank bank = build_from(frames, rows, monitor.part(0, calibrated ? kCoresetShare : 1));
-  if (calibrated) bank.calibration = calibrate(frames, rows, video, monitor.part(kCoresetShare, 1));
+  Outliers outliers;
+  Calibration calibration;
+  if (calibrated) {
+    const double first = options_.drop_outliers ? kFoldsShare / 2 : kFoldsShare;
+    std::vector<HeldOut> scored = hold_out(frames, monitor.part(0, first));
+    outliers = find_outliers(scored);
+    if (options_.drop_outliers && !outliers.frames.empty()) {
+      video.seconds *= static_cast<double>(frames.size() - outliers.frames.size()) /
+                       static_cast<double>(frames.size());
+      frames = without(frames, outliers.frames);
+      // Others may have been taken for normal beside them.
+      scored = hold_out(frames, monitor.part(first, kFoldsShare));
+    }
+    calibration = calibrate(scored, video, monitor);
+  }
+  MemoryBank bank =
+      build_from(frames, bank_rows(frames), monitor.part(calibrated ? kFoldsShare : 0, 1));
+  bank.calibration = std::move(calibration);
   bank.id = bank.identify(monitor);
+  std::lock_guard lock(mutex_);
+  outliers_ = std::move(outliers);
   return bank;
+}
+
+Outliers Fit::outliers() const {
+  std::lock_guard lock(mutex_);
+  return outliers_;
 }
 
 int64_t Fit::bank_rows(const std::vector<Frame>& frames) const {
@@ -140,9 +176,14 @@ std::vector<size_t> Fit::order_of_folds(size_t frames) const {
   return order;
 }
 
-Calibration Fit::calibrate(const std::vector<Frame>& frames, int64_t rows, const Video& video,
-                           const Monitor& monitor) const {
-  const size_t folds = std::min(static_cast<size_t>(options_.folds), frames.size());
+size_t Fit::folds_of(size_t frames) const {
+  return std::min(static_cast<size_t>(options_.folds), frames);
+}
+
+/// What each frame scores with a bank of the other folds'.
+std::vector<HeldOut> Fit::hold_out(const std::vector<Frame>& frames, const Monitor& monitor) const {
+  const size_t folds = folds_of(frames.size());
+  const int64_t rows = bank_rows(frames);
   const auto order = order_of_folds(frames.size());
   std::vector<HeldOut> scored(frames.size());
   for (size_t fold = 0; fold < folds; ++fold) {
@@ -151,9 +192,15 @@ Calibration Fit::calibrate(const std::vector<Frame>& frames, int64_t rows, const
     const size_t first = order.size() * fold / folds, last = order.size() * (fold + 1) / folds;
     score_fold(frames, std::span(order).subspan(first, last - first), rows, scored, part);
   }
+  return scored;
+}
+
+Calibration Fit::calibrate(const std::vector<HeldOut>& scored, const Video& video,
+                           const Monitor& monitor) const {
   auto calibration = Calibration::from_frames(scored, options_.false_alarms, video, monitor);
   std::ostringstream method;
-  method << folds << (options_.fold_order == Folds::Shuffled ? " shuffled" : "") << " folds, ";
+  method << folds_of(scored.size()) << (options_.fold_order == Folds::Shuffled ? " shuffled" : "")
+         << " folds, ";
   if (options_.false_alarms.per_hour > 0)
     method << options_.false_alarms.per_hour << " alarms an hour";
   else

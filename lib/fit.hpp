@@ -8,6 +8,7 @@
 
 #include "backbone.hpp"
 #include "memory_bank.hpp"
+#include "outliers.hpp"
 #include "patch_embedding.hpp"
 #include "preprocess.hpp"
 
@@ -27,6 +28,7 @@ struct FitOptions {
   int folds = 3;  ///< of the calibration; 0: none
   Folds fold_order = Folds::Contiguous;
   FalseAlarms false_alarms = {};
+  bool drop_outliers = false;  ///< leaves them out; needs folds
 };
 
 /// Gathers normal frames and makes a bank of them. add() and build() may be called from different
@@ -57,6 +59,10 @@ class Fit {
   /// video's length is not known; Error(Cancelled).
   MemoryBank build(const Monitor& monitor = {}) const;
 
+  /// What the last build() found; nothing before, and without folds. They are left out where
+  /// drop_outliers says so, and are in the bank otherwise.
+  Outliers outliers() const;
+
  private:
   struct Frame {
     Embedding views;  ///< as many images, the frame itself first
@@ -66,8 +72,10 @@ class Fit {
   /// rows: of the bank, at most.
   MemoryBank build_from(const std::vector<Frame>& frames, int64_t rows,
                         const Monitor& monitor) const;
-  Calibration calibrate(const std::vector<Frame>& frames, int64_t rows, const Video& video,
+  std::vector<HeldOut> hold_out(const std::vector<Frame>& frames, const Monitor& monitor) const;
+  Calibration calibrate(const std::vector<HeldOut>& scored, const Video& video,
                         const Monitor& monitor) const;
+  size_t folds_of(size_t frames) const;
   std::vector<size_t> order_of_folds(size_t frames) const;
   void score_fold(const std::vector<Frame>& frames, std::span<const size_t> held_out, int64_t rows,
                   std::vector<HeldOut>& scored, const Monitor& monitor) const;
@@ -77,6 +85,7 @@ class Fit {
   Settings settings_;
   FitOptions options_;
   Preprocess preprocess_;
+  mutable Outliers outliers_;  ///< of the last build
   mutable std::mutex mutex_;
   std::vector<Frame> frames_;
   Video video_;

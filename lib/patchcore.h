@@ -247,8 +247,9 @@ typedef struct {
   guint64 seed;
   gdouble false_alarm_rate; /* normal frames that may be at or above the threshold; default 0.01 */
   gdouble
-      alarms_per_hour; /* instead of a rate; needs patchcore_fit_set_video(). Default: by rate */
-  guint folds;         /* parts that the frames are split into to find it; default 3 */
+      alarms_per_hour;    /* instead of a rate; needs patchcore_fit_set_video(). Default: by rate */
+  guint folds;            /* parts that the frames are split into to find it; default 3 */
+  gboolean drop_outliers; /* leave out what patchcore_fit_get_outliers() tells of */
   /* NULL-terminated pairs of a setting's name and its value, as docs/presets.md has them, such as
    * "patch_size", "5": instead of the preset's. NULL: none */
   const gchar* const* settings;
@@ -273,6 +274,18 @@ PATCHCORE_API guint64 patchcore_fit_get_frames(PatchcoreFit* fit);
 PATCHCORE_API gboolean patchcore_fit_set_video(PatchcoreFit* fit, gdouble seconds,
                                                guint alarm_frames, gdouble alarm_hysteresis,
                                                GError** error);
+/* A frame that doesn't belong among the others: a defect, a hand, a dark frame. */
+typedef struct {
+  guint64 frame; /* counted from 0 */
+  gdouble score; /* with a bank of other frames */
+} PatchcoreOutlier;
+
+/* Those that the last build found, the worst first: frames that score above a limit, three times
+ * the distance of the quartiles above the upper one. Writes n_outliers of them at most, and the
+ * limit; both may be NULL. Returns how many there are. They are in the bank unless drop_outliers.
+ */
+PATCHCORE_API guint patchcore_fit_get_outliers(PatchcoreFit* fit, PatchcoreOutlier* outliers,
+                                               guint n_outliers, gdouble* limit);
 /* Coreset, neighbours and calibration of the frames so far. Cancelled within 200 ms. */
 PATCHCORE_API PatchcoreBank* patchcore_fit_build(PatchcoreFit* fit, PatchcoreProgressFunc progress,
                                                  gpointer user_data, GCancellable* cancellable,

@@ -29,8 +29,8 @@ struct FitCommand {
 };
 
 /// Adds the images and returns the number of their patches.
-int64_t gather(Fit& fit, const FitCommand& command, Progress& progress) {
-  const auto files = require_images(command.images);
+int64_t gather(Fit& fit, const std::vector<ImageFile>& files, const FitCommand& command,
+               Progress& progress) {
   const int step = fit.backbone().layers().front().stride;
   int64_t patches = 0;
   double done = 0;
@@ -73,6 +73,18 @@ void summarise(const MemoryBank& bank, int64_t patches, double seconds, const st
   finish_output();
 }
 
+/// The images that don't belong, by their names.
+void tell_outliers(const Outliers& outliers, const std::vector<ImageFile>& files, bool dropped) {
+  if (outliers.frames.empty()) return;
+  std::cerr << "patchcore: " << outliers.frames.size() << " of " << files.size()
+            << " images score above " << digits(outliers.limit) << " with a bank of others, and "
+            << (dropped ? "were left out:\n"
+                        : "may not belong (--drop-outliers leaves them out):\n");
+  for (const Outlier& outlier : outliers.frames)
+    std::cerr << "  " << digits(outlier.score) << "  "
+              << files[static_cast<size_t>(outlier.frame)].name << '\n';
+}
+
 /// The folds may be too short to show what was asked for.
 void warn_if_unresolved(const FitCommand& command, const Calibration& calibration) {
   const FalseAlarms& wanted = command.fit.false_alarms;
@@ -96,7 +108,8 @@ void run(const FitCommand& command) {
   Fit fit(open_network(command.network), make_settings(command.network), options);
 
   Progress progress;
-  const int64_t patches = gather(fit, command, progress);
+  const auto files = require_images(command.images);
+  const int64_t patches = gather(fit, files, command, progress);
   if (command.frame_rate > 0)
     fit.set_video({.seconds = static_cast<double>(fit.frames()) / command.frame_rate});
   const c10::InferenceMode no_gradients;
@@ -104,6 +117,7 @@ void run(const FitCommand& command) {
   bank.save(command.output);
   progress.clear();
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
+  tell_outliers(fit.outliers(), files, options.drop_outliers);
   warn_if_unresolved(command, bank.calibration);
   summarise(bank, patches, time.count(), command.output);
 }
@@ -129,6 +143,8 @@ void add_fit_options(CLI::App& app, FitOptions& options) {
       ->check(CLI::Range(0, 1000).description(""))
       ->type_name("N")
       ->capture_default_str();
+  app.add_flag("--drop-outliers", options.drop_outliers,
+               "Leave out the images that don't belong among the others; they are named anyway");
   auto* rate = app.add_option("--false-alarm-rate", options.false_alarms.rate,
                               "Share of normal images that may be at or above the threshold")
                    ->type_name("R")

@@ -115,6 +115,24 @@ START_TEST(images_too_few_for_the_rate_that_was_asked_for_are_said_to_be) {
 }
 END_TEST
 
+START_TEST(an_image_that_does_not_belong_is_named_and_left_out_where_that_is_asked_for) {
+  const fs::path images = fresh(), file = fresh() / "bank.safetensors";
+  for (int i = 0; i < 11; ++i) cv::imwrite(images / (std::to_string(100 + i) + ".png"), stripes(i));
+  cv::imwrite(images / "105.png", cv::Mat(64, 64, CV_8UC3, cv::Scalar(0, 0, 0)));
+  for (const bool drop : {false, true}) {
+    Arguments arguments = join({"fit", "--images", images, "--output", file}, kFit);
+    if (drop) arguments.push_back("--drop-outliers");
+    const Run fitted = run(arguments);
+    ck_assert_int_eq(fitted.status, 0);
+    ck_assert_msg(fitted.err.starts_with("patchcore: 1 of 11 images score above ") &&
+                      fitted.err.ends_with("  105.png\n"),
+                  "%s", fitted.err.c_str());
+    ck_assert_int_eq(fitted.err.find("were left out") != std::string::npos, drop);
+    ck_assert_int_eq(info_of(file)["frames"], drop ? 10 : 11);
+  }
+}
+END_TEST
+
 START_TEST(bank_info_has_no_threshold_without_calibration) {
   ck_assert(info_of(fit(join(kFit, {"--folds", "0"})))["threshold"].is_null());
 }
@@ -267,6 +285,7 @@ int main(int argc, char** argv) {
                     bank_info_tells_how_sure_the_false_alarm_rate_is,
                     alarms_an_hour_are_counted_in_images_that_are_video,
                     images_too_few_for_the_rate_that_was_asked_for_are_said_to_be,
+                    an_image_that_does_not_belong_is_named_and_left_out_where_that_is_asked_for,
                     bank_info_has_no_threshold_without_calibration,
                     bank_info_without_json_is_a_line_an_entry,
                     score_gives_four_keys_a_line,

@@ -329,7 +329,7 @@ int main(int argc, char** argv) {
   } else {
     tcase_add_test(tests, a_disk_that_runs_full_while_the_bank_is_saved);
     tcase_add_test(tests, a_disk_that_runs_full_while_save_bank_is_at_work_stops_nothing);
-    }
+  }
   suite_add_tcase(suite, tests);
   return run_suite(suite);
 }

@@ -104,6 +104,31 @@ START_TEST(frames_without_times_can_not_be_told_alarms_an_hour_of) {
 }
 END_TEST
 
+START_TEST(a_defect_that_was_seen_while_learning_is_told_and_left_out) {
+  for (const bool drop : {false, true}) {
+    const TemporaryFolder folder;
+    ElementHarness fit(
+        "mode=fit input-size=128 drop-outliers=" + std::string(drop ? "true" : "false") +
+        " bank-location=" + folder.file("bank"));
+    for (guint i = 0; i < 13; ++i) fit.push(i, /*defect=*/i == 7);
+    fit.end();
+    const auto message = wait_for_message(fit.bus(), "patchcore-outliers");
+    const GstStructure* outliers = gst_message_get_structure(message.get());
+    const GValue* frames = gst_structure_get_value(outliers, "frames");
+    const GValue* scores = gst_structure_get_value(outliers, "scores");
+    ck_assert_uint_eq(gst_value_list_get_size(frames), 1);
+    ck_assert_uint_eq(g_value_get_uint64(gst_value_list_get_value(frames, 0)), 7);
+    ck_assert_double_gt(g_value_get_double(gst_value_list_get_value(scores, 0)),
+                        number(outliers, "limit"));
+    gboolean dropped = FALSE;
+    ck_assert(gst_structure_get_boolean(outliers, "dropped", &dropped));
+    ck_assert_int_eq(dropped, drop);
+    assert_text(header(folder.file("bank"))["__metadata__"]["frames"].get<std::string>(),
+                drop ? "12" : "13");
+  }
+}
+END_TEST
+
 int main(int argc, char** argv) {
   gst_init(&argc, &argv);
   Suite* suite = suite_create("fit-options");
@@ -116,6 +141,7 @@ int main(int argc, char** argv) {
   tcase_add_test(tests, alarms_an_hour_are_counted_over_the_time_of_the_frames);
   tcase_add_test(tests, as_many_frames_as_an_alarm_needs_are_asked_for);
   tcase_add_test(tests, frames_without_times_can_not_be_told_alarms_an_hour_of);
+  tcase_add_test(tests, a_defect_that_was_seen_while_learning_is_told_and_left_out);
   suite_add_tcase(suite, tests);
   return run_suite(suite);
 }

@@ -52,6 +52,31 @@ void assert_no_patches(const Bank& bank, const std::vector<guint8>& bytes, const
 
 }  // namespace
 
+START_TEST(frames_that_do_not_belong_are_told_and_left_out) {
+  PatchcoreFitOptions options = small();
+  options.drop_outliers = TRUE;
+  const Backbone backbone = builtin();
+  const Fit fit = new_fit(options, backbone);
+  ck_assert_uint_eq(patchcore_fit_get_outliers(fit.get(), nullptr, 0, nullptr), 0);
+  ErrorPtr error;
+  for (int i = 0; i < 12; ++i) {
+    const auto rgb = i == 4 ? spoiled() : stripes(i);
+    PatchcoreRequest request{};
+    request.rgb = rgb.data();
+    request.fit = fit.get();
+    ck_assert(patchcore_infer(backbone.get(), kSide, kSide, &request, 1, error.out()));
+  }
+  const Bank bank(patchcore_fit_build(fit.get(), nullptr, nullptr, nullptr, error.out()));
+  error.assert_none();
+  PatchcoreOutlier outliers[3] = {};
+  gdouble limit = 0;
+  ck_assert_uint_eq(patchcore_fit_get_outliers(fit.get(), outliers, 3, &limit), 1);
+  ck_assert_uint_eq(outliers[0].frame, 4);
+  ck_assert_double_gt(outliers[0].score, limit);
+  ck_assert_uint_eq(info_of(bank).frames, 11);
+}
+END_TEST
+
 START_TEST(patches_are_kept_on_request_and_freed_with_the_result) {
   const Bank bank = built();
   const auto rgb = spoiled();
@@ -122,6 +147,7 @@ int main() {
   Suite* suite = suite_create("c-api-learning");
   TCase* learning = tcase_create("learning");
   tcase_set_timeout(learning, 30);
+  tcase_add_test(learning, frames_that_do_not_belong_are_told_and_left_out);
   tcase_add_test(learning, patches_are_kept_on_request_and_freed_with_the_result);
   tcase_add_test(learning, a_bank_that_learnt_the_patches_of_false_alarms_raises_them_no_more);
   tcase_add_test(learning, patches_that_are_no_finite_rows_are_refused);

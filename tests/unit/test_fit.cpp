@@ -115,6 +115,60 @@ START_TEST(folds_of_video_are_contiguous_and_of_pictures_are_shuffled) {
 }
 END_TEST
 
+namespace {
+
+/// Twelve normal frames with a defective one among them.
+MemoryBank built_with_a_defect(bool drop, Outliers* outliers) {
+  Fit fit(builtin(), settings(), {.coreset_ratio = 1, .drop_outliers = drop});
+  for (int i = 0; i < 13; ++i) infer_one(i == 5 ? defective(i) : normal(i), nullptr, &fit, nullptr);
+  MemoryBank bank = fit.build();
+  *outliers = fit.outliers();
+  return bank;
+}
+
+}  // namespace
+
+START_TEST(a_defect_among_the_frames_is_told_and_is_left_out_where_that_is_asked_for) {
+  Outliers told, dropped;
+  const MemoryBank with = built_with_a_defect(false, &told),
+                   without = built_with_a_defect(true, &dropped);
+  for (const Outliers& outliers : {told, dropped}) {
+    ck_assert_uint_eq(outliers.frames.size(), 1);
+    ck_assert_int_eq(outliers.frames[0].frame, 5);
+    ck_assert_double_gt(outliers.frames[0].score, outliers.limit);
+  }
+  ck_assert_int_eq(with.frames, 13);
+  ck_assert_int_eq(without.frames, 12);
+  ck_assert_uint_eq(without.calibration.scores.size(), 12);
+  ck_assert_double_lt(score(detector_of(with), defective(5)).score, 1e-3);
+  ck_assert_double_ge(score(detector_of(without), defective(5)).normalized_score, 0.5);
+}
+END_TEST
+
+START_TEST(frames_that_belong_are_no_outliers) {
+  Fit fit(builtin(), settings(), {.drop_outliers = true});
+  add_normal(fit, 12);
+  ck_assert_int_eq(fit.build().frames, 12);
+  ck_assert(fit.outliers().frames.empty());
+}
+END_TEST
+
+START_TEST(the_fence_is_tukeys) {
+  // 1 to 20 and two beyond: quartiles of 22 at 6.25 and 16.75, so 16.75 + 3 * 10.5.
+  std::vector<HeldOut> frames;
+  for (int i = 1; i <= 20; ++i) frames.push_back({static_cast<float>(i), 0});
+  frames.insert(frames.begin() + 3, {49, 0});
+  frames.push_back({1000, 0});
+  const Outliers found = find_outliers(frames);
+  ck_assert_double_eq_tol(found.limit, 48.25, 1e-9);
+  ck_assert_uint_eq(found.frames.size(), 2);
+  ck_assert_int_eq(found.frames[0].frame, 21);
+  ck_assert_int_eq(found.frames[1].frame, 3);
+  frames.resize(7);
+  ck_assert(find_outliers(frames).frames.empty());
+}
+END_TEST
+
 START_TEST(options_that_make_no_sense_are_refused) {
   for (const double ratio : {0.0, -0.1, 1.01, double{NAN}, double{INFINITY}})
     assert_options_refused("ratio", {.coreset_ratio = ratio});
@@ -123,6 +177,7 @@ START_TEST(options_that_make_no_sense_are_refused) {
   for (const double alarms : {-1.0, double{NAN}, double{INFINITY}})
     assert_options_refused("alarms", {.false_alarms = {.per_hour = alarms}});
   assert_options_refused("bank size", {.bank_size = -1});
+  assert_options_refused("outliers without folds", {.folds = 0, .drop_outliers = true});
   assert_options_refused("largest bank size", {.max_bank_size = -1});
 }
 END_TEST
@@ -170,6 +225,9 @@ int main() {
   tcase_add_test(tests, one_frame_or_no_folds_make_a_bank_without_calibration);
   tcase_add_test(tests, more_folds_than_frames_leave_out_one_frame_each);
   tcase_add_test(tests, folds_of_video_are_contiguous_and_of_pictures_are_shuffled);
+  tcase_add_test(tests, a_defect_among_the_frames_is_told_and_is_left_out_where_that_is_asked_for);
+  tcase_add_test(tests, frames_that_belong_are_no_outliers);
+  tcase_add_test(tests, the_fence_is_tukeys);
   tcase_add_test(tests, options_that_make_no_sense_are_refused);
   tcase_add_test(tests, a_build_is_cancelled_at_whatever_moment);
   tcase_add_test(tests, progress_of_a_build_never_falls_and_ends_at_one);
