@@ -63,7 +63,7 @@ struct FixedWeights {
   gint r, g, b, offset;
 
   explicit FixedWeights(const Weights& w)
-      : r(fixed(w.first)), g(fixed(w.second)), b(fixed(w.third)), offset(fixed(w.offset)) {}
+      : r(fixed(w[0])), g(fixed(w[1])), b(fixed(w[2])), offset(fixed(w[3])) {}
 
   static gint fixed(gdouble value) { return static_cast<gint>(std::lround(value * 65536)); }
 };

@@ -8,10 +8,8 @@
 
 namespace gstpatchcore {
 
-/// A sum of three values and 1.
-struct Weights {
-  gdouble first, second, third, offset;
-};
+/// Of three values and of 1, in a sum.
+using Weights = std::array<gdouble, 4>;
 
 /// A component's level as it is stored, of red, green and blue, each 0..255. YUV by the frame's
 /// matrix and range, BT.601 where it names none; alpha is opaque.

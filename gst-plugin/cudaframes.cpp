@@ -31,12 +31,6 @@ Opened open_module() {
 /// Once libpatchcore is open.
 bool have_kernels() { return !library_is_open() || library().patchcore_cuda_is_available(nullptr); }
 
-bool any_is_cuda(GstCaps* caps) {
-  for (guint i = 0; i < gst_caps_get_size(caps); ++i)
-    if (gst_caps_features_contains(gst_caps_get_features(caps, i), kFeature)) return true;
-  return false;
-}
-
 }  // namespace
 
 const CudaModule* cuda_module(const char** reason) {
@@ -46,13 +40,13 @@ const CudaModule* cuda_module(const char** reason) {
 }
 
 bool is_cuda(GstCaps* caps) {
-  const GstCapsFeatures* features =
-      gst_caps_get_size(caps) ? gst_caps_get_features(caps, 0) : nullptr;
-  return features && gst_caps_features_contains(features, kFeature);
+  for (guint i = 0; i < gst_caps_get_size(caps); ++i)
+    if (gst_caps_features_contains(gst_caps_get_features(caps, i), kFeature)) return true;
+  return false;
 }
 
 GstCaps* without_unusable_memory(GstCaps* caps) {
-  if (!any_is_cuda(caps) || (cuda_module(nullptr) && have_kernels())) return gst_caps_ref(caps);
+  if (!is_cuda(caps) || (cuda_module(nullptr) && have_kernels())) return gst_caps_ref(caps);
   GstCaps* usable = gst_caps_copy(caps);
   gst_caps_filter_and_map_in_place(
       usable,

@@ -58,7 +58,7 @@ constexpr const char* kGetCudaModule = "gst_patchcore_cuda_module";
 /// *reason, which may be nullptr, says so. Any thread.
 const CudaModule* cuda_module(const char** reason);
 
-/// Are frames of these caps in CUDA memory?
+/// Are frames of these caps in CUDA memory, or may they be?
 bool is_cuda(GstCaps* caps);
 
 /// Without what is in CUDA memory, where frames there can't be taken for want of a driver, the

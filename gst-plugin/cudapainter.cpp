@@ -45,9 +45,9 @@ bool CudaPainter::paint(const GstVideoFrame& frame, const PlacedPicture& placed)
                                    static_cast<guint>(GST_VIDEO_INFO_HEIGHT(&info_)),
                                    GST_VIDEO_FRAME_IS_INTERLACED(&frame)};
   for (guint c = 0; c < GST_VIDEO_INFO_N_COMPONENTS(&info_) && painted; ++c) {
-    const Weights w = weights_of(info_, c);
-    const gfloat weights[4] = {static_cast<gfloat>(w.first), static_cast<gfloat>(w.second),
-                               static_cast<gfloat>(w.third), static_cast<gfloat>(w.offset)};
+    const Weights own = weights_of(info_, c);
+    gfloat weights[4];
+    std::copy(own.begin(), own.end(), weights);
     const PatchcoreSamples samples = samples_of(frame, info_, c);
     painted =
         library().patchcore_cuda_paint(&there, &samples, info_.finfo->w_sub[c],

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include <patchcore.h>
+#include <patchcore-cuda.h>
 
 // Every function of libpatchcore that the plugin calls.
 #define PATCHCORE_FUNCTIONS(F)                  \

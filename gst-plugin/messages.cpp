@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "messages.hpp"
 
-#include <functional>
 #include <string>
 #include <vector>
+
+#include "result.hpp"
 
 namespace gstpatchcore {
 namespace {
@@ -28,13 +29,6 @@ DomainCode translate(const GError* error) {
     case PATCHCORE_ERROR_CANCELLED: break;
   }
   return failed;
-}
-
-void append(GValue* list, GType type, const std::function<void(GValue*)>& set) {
-  GValue value = G_VALUE_INIT;
-  g_value_init(&value, type);
-  set(&value);
-  gst_value_list_append_and_take_value(list, &value);
 }
 
 }  // namespace
@@ -67,17 +61,16 @@ void post_outliers(GstElement* element, PatchcoreFit* fit, bool dropped) {
   if (outliers.empty()) return;
   library().patchcore_fit_get_outliers(fit, outliers.data(), static_cast<guint>(outliers.size()),
                                        nullptr);
-  GValue frames = G_VALUE_INIT, scores = G_VALUE_INIT;
-  gst_value_list_init(&frames, static_cast<guint>(outliers.size()));
-  gst_value_list_init(&scores, static_cast<guint>(outliers.size()));
+  GValue list = G_VALUE_INIT;
+  gst_value_list_init(&list, static_cast<guint>(outliers.size()));
   for (const PatchcoreOutlier& outlier : outliers) {
-    append(&frames, G_TYPE_UINT64, [&](GValue* v) { g_value_set_uint64(v, outlier.frame); });
-    append(&scores, G_TYPE_DOUBLE, [&](GValue* v) { g_value_set_double(v, outlier.score); });
+    const StructurePtr one(gst_structure_new("outlier", "frame", G_TYPE_UINT64, outlier.frame,
+                                             "score", G_TYPE_DOUBLE, outlier.score, nullptr));
+    append_structure(&list, one.get());
   }
   GstStructure* message = gst_structure_new("patchcore-outliers", "limit", G_TYPE_DOUBLE, limit,
                                             "dropped", G_TYPE_BOOLEAN, dropped, nullptr);
-  gst_structure_take_value(message, "frames", &frames);
-  gst_structure_take_value(message, "scores", &scores);
+  gst_structure_take_value(message, "outliers", &list);
   gst_element_post_message(element, gst_message_new_element(GST_OBJECT(element), message));
 }
 

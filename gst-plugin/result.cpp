@@ -91,6 +91,13 @@ bool is_marked(const Job& job, const Scorer& scorer, const LiveConfig& live) {
   return verdict.scale() == Verdict::Scale::None || verdict.anomalous(job.result);
 }
 
+void append_structure(GValue* list, const GstStructure* structure) {
+  GValue value = G_VALUE_INIT;
+  g_value_init(&value, GST_TYPE_STRUCTURE);
+  gst_value_set_structure(&value, structure);
+  gst_value_list_append_and_take_value(list, &value);
+}
+
 guint attach_results(GstBuffer* buffer, const std::vector<StructurePtr>& results) {
   GstCustomMeta* meta = gst_buffer_get_custom_meta(buffer, GST_PATCHCORE_META_NAME);
   if (!meta) meta = gst_buffer_add_custom_meta(buffer, GST_PATCHCORE_META_NAME);
@@ -98,10 +105,7 @@ guint attach_results(GstBuffer* buffer, const std::vector<StructurePtr>& results
   GValue list = list_of(structure);
   const guint first = gst_value_list_get_size(&list);
   for (const StructurePtr& result : results) {
-    GValue value = G_VALUE_INIT;
-    g_value_init(&value, GST_TYPE_STRUCTURE);
-    gst_value_set_structure(&value, result.get());
-    gst_value_list_append_and_take_value(&list, &value);
+    append_structure(&list, result.get());
   }
   gst_structure_take_value(structure, "results", &list);
   return first;

@@ -24,6 +24,9 @@ std::vector<StructurePtr> make_results(FrameState state, const Inspection* shown
 /// Is what this job looked at anomalous, or may it be since there is no threshold that says?
 bool is_marked(const Job& job, const Scorer& scorer, const LiveConfig& live);
 
+/// Appends a copy to a list.
+void append_structure(GValue* list, const GstStructure* structure);
+
 /// Puts results behind those that a writable buffer already has. Returns the index of the first.
 guint attach_results(GstBuffer* buffer, const std::vector<StructurePtr>& results);
 

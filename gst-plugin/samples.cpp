@@ -144,10 +144,7 @@ PatchcoreSampledImage sampled_image(const GstVideoFrame& frame, const GstVideoIn
     PatchcoreSamples& samples = image.components[i] = samples_of(frame, info, component);
     if (view.is_field) take_field(view, &samples);
     take_area(area, info.finfo->w_sub[component], info.finfo->h_sub[component], &samples);
-    const Weights& w = to_rgb[i];
-    gsize j = 0;
-    for (const gdouble weight : {w.first, w.second, w.third, w.offset})
-      image.to_rgb[i][j++] = static_cast<gfloat>(weight);
+    std::copy(to_rgb[i].begin(), to_rgb[i].end(), image.to_rgb[i]);
   }
   image.width = area.width;
   image.height = area.height;

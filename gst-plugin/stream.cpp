@@ -71,7 +71,8 @@ GstFlowReturn Stream::receive(BufferPtr buffer, const LiveConfig& live) {
   if (!decide(*frame, &purpose)) return session_->failed() ? GST_FLOW_ERROR : stopped();
   frame->state = purpose.state;
   ErrorPtr error;
-  if (purpose.preparation().preprocess && !prepare(*frame, purpose, error.out()))
+  const Preparation preparation = purpose.preparation();
+  if (preparation.preprocess && !prepare(*frame, purpose, preparation, error.out()))
     return fail(error.get());
   if (!queue_->wait_for_room()) return stopped();
   // First the engine, so that a frame which the src side sees is always on its way to be done.
@@ -118,7 +119,8 @@ bool Stream::is_due(const LiveConfig& live) {
 }
 
 /// Makes the frame's inspection. False: *error is set.
-bool Stream::prepare(Frame& frame, const Purpose& purpose, GError** error) {
+bool Stream::prepare(Frame& frame, const Purpose& purpose, const Preparation& preparation,
+                     GError** error) {
   auto inspection = std::make_shared<Inspection>();
   inspection->scorer = purpose.scorer;
   inspection->ticket = purpose.ticket;
@@ -133,7 +135,7 @@ bool Stream::prepare(Frame& frame, const Purpose& purpose, GError** error) {
     frame.state = FrameState::None;
     return true;
   }
-  inspection->jobs = preparer_->prepare(frame.buffer.get(), purpose.preparation(), regions, error);
+  inspection->jobs = preparer_->prepare(frame.buffer.get(), preparation, regions, error);
   if (inspection->jobs.empty()) return false;
   for (auto& job : inspection->jobs) address(*job, frame, purpose);
   frame.inspection = std::move(inspection);

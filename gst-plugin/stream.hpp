@@ -66,7 +66,8 @@ class Stream {
   GstClockTime running_time_of(const Frame& frame) const;
   bool is_due(const LiveConfig& live);
   bool decide(const Frame& frame, Purpose* purpose);
-  bool prepare(Frame& frame, const Purpose& purpose, GError** error);
+  bool prepare(Frame& frame, const Purpose& purpose, const Preparation& preparation,
+               GError** error);
   void address(Job& job, const Frame& frame, const Purpose& purpose);
   void submit(const std::shared_ptr<Inspection>& inspection);
 

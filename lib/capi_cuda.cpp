@@ -4,6 +4,7 @@
 #include "capi_handles.hpp"
 #include "cuda/frames.hpp"
 #include "cuda/module.hpp"
+#include "patchcore-cuda.h"
 
 namespace {
 

@@ -4,7 +4,6 @@
 #include <ATen/ops/_upsample_bilinear2d_aa.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
-#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <cmath>
@@ -68,7 +67,7 @@ at::Tensor resize_down(const ByteRows& rows, const Samples& like, int64_t height
     // ATen reads, and never writes, what from_blob wraps.
     packed = at::from_blob(const_cast<uint8_t*>(rows.data), shape, at::kByte);
   } else {
-    packed = at::zeros(shape, at::kByte);
+    packed = at::empty(shape, at::kByte);  // what fills up a row stays beside the samples
     for (int64_t y = 0; y < like.rows; ++y)
       std::memcpy(packed.data_ptr<uint8_t>() + y * width, rows.data + y * like.stride,
                   static_cast<size_t>(rows.bytes));
@@ -114,6 +113,20 @@ bool is_byte(const Samples& samples) { return samples.depth == 8 && samples.byte
 float rounded(float level, float) { return level; }
 uint8_t rounded(float level, uint8_t) { return static_cast<uint8_t>(level + 0.5F); }
 
+template <typename From, typename Value>
+void convert(const std::array<std::array<float, 4>, 3>& to_rgb,
+             const std::array<at::Tensor, 3>& from, int64_t begin, int64_t count, Value* rgb) {
+  const From* samples[3];
+  for (size_t c = 0; c < 3; ++c) samples[c] = from[c].const_data_ptr<From>() + begin;
+  for (int64_t i = 0; i < count; ++i)
+    for (const auto& [first, second, third, offset] : to_rgb)
+      *rgb++ = rounded(std::clamp(first * static_cast<float>(samples[0][i]) +
+                                      second * static_cast<float>(samples[1][i]) +
+                                      third * static_cast<float>(samples[2][i]) + offset,
+                                  0.0F, 255.0F),
+                       Value{});
+}
+
 }  // namespace
 
 void check_samples(const Samples& samples) {
@@ -147,24 +160,6 @@ std::array<at::Tensor, 3> resized_components(const SampledImage& image, Size siz
   }
   return components;
 }
-
-namespace {
-
-template <typename From, typename Value>
-void convert(const std::array<std::array<float, 4>, 3>& to_rgb,
-             const std::array<at::Tensor, 3>& from, int64_t begin, int64_t count, Value* rgb) {
-  const From* samples[3];
-  for (size_t c = 0; c < 3; ++c) samples[c] = from[c].const_data_ptr<From>() + begin;
-  for (int64_t i = 0; i < count; ++i)
-    for (const auto& [first, second, third, offset] : to_rgb)
-      *rgb++ = rounded(std::clamp(first * static_cast<float>(samples[0][i]) +
-                                      second * static_cast<float>(samples[1][i]) +
-                                      third * static_cast<float>(samples[2][i]) + offset,
-                                  0.0F, 255.0F),
-                       Value{});
-}
-
-}  // namespace
 
 template <typename Value>
 void convert_to_rgb(const std::array<std::array<float, 4>, 3>& to_rgb,

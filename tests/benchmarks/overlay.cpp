@@ -14,7 +14,7 @@
 #include <string>
 
 #include "../../gst-plugin/framepainter.hpp"
-#include "timed.hpp"
+#include "plugin_bench.hpp"
 
 using namespace gstpatchcore;
 
@@ -81,11 +81,7 @@ void measure(GstVideoFormat format, int rounds) {
 
 int main(int argc, char** argv) {
   gst_init(&argc, &argv);
-  char* reason = nullptr;
-  if (!open_library(&reason)) {
-    std::fprintf(stderr, "%s\n", reason);
-    return EXIT_FAILURE;
-  }
+  require_library();
   std::printf(
       "ms a frame            ours            composition\n"
       "               median    worst     median    worst\n");

@@ -7,7 +7,7 @@
 #include <cstdlib>
 
 #include "../../gst-plugin/framepreparer.hpp"
-#include "timed.hpp"
+#include "plugin_bench.hpp"
 
 using namespace gstpatchcore;
 
@@ -62,11 +62,7 @@ void measure(GstVideoFormat format, const Preparation& preparation, int rounds) 
 
 int main(int argc, char** argv) {
   gst_init(&argc, &argv);
-  char* reason = nullptr;
-  if (!open_library(&reason)) {
-    std::fprintf(stderr, "%s\n", reason);
-    return EXIT_FAILURE;
-  }
+  require_library();
   const PatchcoreBackboneOptions network{"builtin", nullptr, "cpu", "fp32", nullptr};
   const Backbone backbone(library().patchcore_backbone_get(&network, nullptr));
   PatchcoreFitOptions options{};

@@ -99,9 +99,8 @@ std::array<int, 3> rgb_of(const char* colorimetry, std::array<gdouble, 3> levels
   std::array<int, 3> rgb{};
   const auto weights = rgb_weights_of(info);
   for (size_t i = 0; i < 3; ++i)
-    rgb[i] =
-        static_cast<int>(std::lround(weights[i].first * levels[0] + weights[i].second * levels[1] +
-                                     weights[i].third * levels[2] + weights[i].offset));
+    rgb[i] = static_cast<int>(std::lround(weights[i][0] * levels[0] + weights[i][1] * levels[1] +
+                                          weights[i][2] * levels[2] + weights[i][3]));
   return rgb;
 }
 
@@ -215,12 +214,12 @@ START_TEST(the_way_to_samples_and_back_ends_where_it_began) {
     gdouble levels[3];
     for (guint c = 0; c < 3; ++c) {
       const Weights w = weights_of(info, c);
-      levels[c] = w.first * rgb[0] + w.second * rgb[1] + w.third * rgb[2] + w.offset;
+      levels[c] = w[0] * rgb[0] + w[1] * rgb[1] + w[2] * rgb[2] + w[3];
     }
     for (guint c = 0; c < 3; ++c)
-      ck_assert_double_eq_tol(back[c].first * levels[0] + back[c].second * levels[1] +
-                                  back[c].third * levels[2] + back[c].offset,
-                              rgb[c], 1e-9);
+      ck_assert_double_eq_tol(
+          back[c][0] * levels[0] + back[c][1] * levels[1] + back[c][2] * levels[2] + back[c][3],
+          rgb[c], 1e-9);
   }
 }
 END_TEST

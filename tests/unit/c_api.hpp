@@ -2,7 +2,7 @@
 // The C API for tests in C++: who owns what, errors, and a station that draws and fits.
 #pragma once
 
-#include <patchcore.h>
+#include <patchcore-cuda.h>
 
 #include <cmath>
 #include <memory>

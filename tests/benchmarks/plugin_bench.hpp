@@ -1,12 +1,24 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+// What the benchmarks of parts of the plugin share.
 #pragma once
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <string>
 #include <vector>
+
+#include "../../gst-plugin/library.hpp"
+
+/// Opens libpatchcore, or ends the program.
+inline void require_library() {
+  char* reason = nullptr;
+  if (gstpatchcore::open_library(&reason)) return;
+  std::fprintf(stderr, "%s\n", reason);
+  std::exit(EXIT_FAILURE);
+}
 
 /// The median and the worst of some rounds, in ms.
 inline std::string timed(int rounds, const std::function<void()>& work) {
