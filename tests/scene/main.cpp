@@ -95,6 +95,22 @@ void define_dataset(CLI::App& app, scene::DatasetOptions& options) {
   dataset.callback([&options] { scene::write_dataset(options); });
 }
 
+void define_flaws(CLI::App& app, scene::FlawOptions& options) {
+  CLI::App& flaws = *app.add_subcommand(
+      "flaws", "Split pictures of good products in two and draw flaws on some, laid out the same");
+  flaws.add_option("--images", options.images, "Folder with the pictures")
+      ->required()
+      ->type_name("DIR");
+  flaws.add_option("--output", options.output, "Folder to write")->required()->type_name("DIR");
+  flaws
+      .add_option("--held-out", options.held_out,
+                  "Share of them that is for testing; half of it gets flaws")
+      ->check(CLI::Validator(check_share, ""))
+      ->capture_default_str();
+  add_seed(flaws, options.seed);
+  flaws.callback([&options] { scene::write_flaws(options); });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -106,8 +122,10 @@ int main(int argc, char** argv) {
   app.footer("The same arguments always write the same bytes. Existing files are overwritten.");
   scene::VideoOptions video;
   scene::DatasetOptions dataset;
+  scene::FlawOptions flaws;
   define_video(app, video);
   define_dataset(app, dataset);
+  define_flaws(app, flaws);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

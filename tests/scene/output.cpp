@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "output.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
@@ -16,6 +17,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "flaws.hpp"
 #include "scene.hpp"
 
 namespace scene {
@@ -122,6 +124,39 @@ class TruthFile {
   std::ofstream file_;
 };
 
+// In an order drawn by the seed.
+std::vector<fs::path> shuffled_pictures(const FlawOptions& options) {
+  std::vector<fs::path> files;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(options.images, error))
+    if (entry.is_regular_file() && cv::haveImageReader(entry.path().string()))
+      files.push_back(entry.path());
+  if (error) throw std::runtime_error("cannot read " + options.images + ": " + error.message());
+  if (files.empty()) throw std::runtime_error("there is no picture in " + options.images);
+  std::sort(files.begin(), files.end());
+  Random random(derive_seed(options.seed, Stream::split));
+  for (std::size_t i = files.size(); i-- > 1;)
+    std::swap(files[i], files[random.below(static_cast<int>(i) + 1)]);
+  return files;
+}
+
+cv::Mat read_picture(const fs::path& path) {
+  cv::Mat picture = cv::imread(path.string(), cv::IMREAD_COLOR);
+  if (picture.empty() || std::min(picture.rows, picture.cols) < 16)
+    throw std::runtime_error("cannot read " + path.string() + " as a picture of 16 pixels a side");
+  return picture;
+}
+
+// What lies on black or white may not show: another place is tried then.
+Flawed visibly_flawed(const cv::Mat& picture, const DefectKind& kind, std::uint64_t seed) {
+  constexpr int kTries = 20;
+  Random random(seed);
+  Flawed flawed = with_flaw(picture, kind, random);
+  for (int i = 1; i < kTries && cv::countNonZero(flawed.mask) < kVisiblePixels; ++i)
+    flawed = with_flaw(picture, kind, random);
+  return flawed;
+}
+
 }  // namespace
 
 void write_video(const VideoOptions& options) {
@@ -165,6 +200,31 @@ void write_dataset(const DatasetOptions& options) {
       write_png(pictures / numbered(i, 3, ".png"), frame.image);
       write_png(masks / numbered(i, 3, "_mask.png"), frame.mask);
     }
+  }
+}
+
+void write_flaws(const FlawOptions& options) {
+  const fs::path root = options.output;
+  const std::vector<fs::path> files = shuffled_pictures(options);
+  const auto held_out = static_cast<std::size_t>(options.held_out * double(files.size()) + 0.5);
+  const auto kinds = flaw_kinds();
+  for (const char* folder : {"train/good", "test/good"}) make_folder(root / folder);
+  for (const DefectKind& kind : kinds) {
+    make_folder(root / "test" / kind.name);
+    make_folder(root / "ground_truth" / kind.name);
+  }
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const cv::Mat picture = read_picture(files[i]);
+    const std::string name = numbered(static_cast<int>(i), 5, "");
+    const bool learnt = i >= held_out, good = learnt || i % 2 == 0;
+    if (good) {
+      write_png(root / (learnt ? "train" : "test") / "good" / (name + ".png"), picture);
+      continue;
+    }
+    const DefectKind& kind = kinds[i / 2 % kinds.size()];
+    const Flawed flawed = visibly_flawed(picture, kind, derive_seed(options.seed, Stream::flaw, i));
+    write_png(root / "test" / kind.name / (name + ".png"), flawed.picture);
+    write_png(root / "ground_truth" / kind.name / (name + "_mask.png"), flawed.mask);
   }
 }
 

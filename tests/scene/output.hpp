@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// The two things that the program makes. Both throw std::runtime_error with the name of the file
-// that could not be written.
+// What the program makes. All throw std::runtime_error with the name of the file that could not be
+// written or read.
 #pragma once
 
 #include <cstdint>
@@ -31,5 +31,15 @@ struct DatasetOptions {
 };
 
 void write_dataset(const DatasetOptions& options);
+
+struct FlawOptions {
+  std::string images;     // folder with pictures of good products
+  std::string output;     // folder
+  double held_out = 0.3;  // share of the pictures that isn't learnt from; half of them get a flaw
+  std::uint64_t seed = 0;
+};
+
+// The same layout as a dataset, made of somebody's own good pictures.
+void write_flaws(const FlawOptions& options);
 
 }  // namespace scene

@@ -22,6 +22,8 @@ enum class Stream : std::uint64_t {
   still_light,
   still_noise,
   defect,
+  split,
+  flaw,
 };
 
 // A seed of its own for item `index` of a stream (the finaliser of SplitMix64, chained).

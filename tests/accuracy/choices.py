@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Which settings are better, told without a picture of a real defect.
+
+    choices.py PATCHCORE SCENE IMAGES WORK ROWS.json [-- OPTION...]
+
+IMAGES: pictures of good products. SCENE (patchcore-scene) splits them, by seeds 1 and 2, and draws
+flaws on a fifth; PATCHCORE fits on what is left and evaluates on the others. ROWS.json: an object of
+row names and lists of options of `patchcore fit`, OPTION those of every row. In WORK what was measured is
+kept and not made again. Prints a table: image and pixel AUROC as means over the splits, the class
+that is lowest, and the bank's size.
+"""
+import hashlib
+import json
+import pathlib
+import subprocess
+import sys
+
+SEEDS = (1, 2)
+HELD_OUT = "0.4"
+
+
+def split(scene, images, work, seed):
+    folder = work / f"split-{seed}"
+    if not folder.exists():
+        subprocess.run([scene, "flaws", "--images", images, "--output", folder, "--held-out", HELD_OUT,
+                        "--seed", str(seed)], check=True)
+    return folder
+
+
+def measure(patchcore, dataset, work, seed, options):
+    """What evaluate says, and the bank's size in bytes."""
+    digest = hashlib.sha256(json.dumps([seed, options]).encode()).hexdigest()[:16]
+    kept = work / (digest + ".json")
+    if kept.exists():
+        return json.loads(kept.read_text())
+    bank = work / "bank.safetensors"
+    subprocess.run([patchcore, "fit", "--images", dataset / "train" / "good", "--output", bank,
+                    "--folds", "0", "--seed", str(seed), *options],
+                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    evaluated = subprocess.run([patchcore, "evaluate", "--bank", bank, "--dataset", dataset,
+                                "--bootstrap", "0", "--json"],
+                               check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    result = json.loads(evaluated.stdout)
+    result["bank_bytes"] = bank.stat().st_size
+    kept.write_text(json.dumps(result))
+    return result
+
+
+def mean(results, key):
+    return 100 * sum(r[key] for r in results) / len(results)
+
+
+def row(name, results):
+    classes = {c: mean([r["classes"][c] for r in results], "image_auroc")
+               for c in results[0]["classes"]}
+    lowest = min(classes, key=classes.get)
+    return (f"| {name} | {mean(results, 'image_auroc'):.2f} | {mean(results, 'pixel_auroc'):.2f} "
+            f"| {lowest} {classes[lowest]:.2f} | {results[0]['bank_bytes'] / 1e6:.1f} |")
+
+
+def main():
+    arguments, shared = sys.argv[1:], []
+    if "--" in arguments:
+        cut = arguments.index("--")
+        arguments, shared = arguments[:cut], arguments[cut + 1:]
+    if len(arguments) != 5:
+        sys.exit(__doc__.strip())
+    patchcore, scene, images = arguments[:3]
+    work = pathlib.Path(arguments[3])
+    work.mkdir(parents=True, exist_ok=True)
+    rows = json.loads(pathlib.Path(arguments[4]).read_text())
+    datasets = {seed: split(scene, images, work, seed) for seed in SEEDS}
+    print("| settings | image AUROC | pixel AUROC | lowest class | bank MB |")
+    print("| --- | --- | --- | --- | --- |")
+    for name, options in rows.items():
+        results = [measure(patchcore, folder, work, seed, shared + options)
+                   for seed, folder in datasets.items()]
+        print(row(name, results), flush=True)
+
+
+if __name__ == "__main__":
+    main()
