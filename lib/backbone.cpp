@@ -5,9 +5,9 @@
 #include <filesystem>
 #include <functional>
 
+#include "builtin_network.hpp"
 #include "error.hpp"
 #include "file_identity.hpp"
-#include "filter_bank.hpp"
 #include "mobilenet.hpp"
 #include "resnet.hpp"
 #include "torchscript.hpp"
@@ -37,10 +37,10 @@ std::shared_ptr<const Backbone> make_from_file(const BackboneOptions& options,
 }
 
 Network builtin() {
-  return {[](const BackboneOptions&) { return FilterBank::all_layers(); },
+  return {[](const BackboneOptions&) { return BuiltinNetwork::all_layers(); },
           {"fine", "coarse"},
           [](const auto& options, const auto& layers, c10::Device device) {
-            return std::make_shared<FilterBank>(options, layers, device);
+            return std::make_shared<BuiltinNetwork>(options, layers, device);
           }};
 }
 
@@ -147,10 +147,8 @@ std::string weights_of(const BackboneOptions& options) {
   return path;
 }
 
-/// builtin has fp32 alone. Nor is somebody's program rounded unless it is asked for: it may hold
-/// what another type breaks.
+/// Somebody's program isn't rounded unless it is asked for: it may hold what another type breaks.
 Precision precision_of(const BackboneOptions& options, c10::Device device) {
-  if (options.name == kBuiltin) return Precision::Fp32;
   if (options.precision != Precision::Auto) return options.precision;
   return options.name == kTorchScript ? Precision::Fp32 : fastest_precision(device);
 }

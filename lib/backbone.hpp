@@ -43,8 +43,8 @@ class Backbone {
   int stride() const { return layers_.back().stride; }
   c10::Device device() const { return device_; }
 
-  /// SHA-256 of the weights file in hex, of torchscript's also that of its description, or the
-  /// built-in network's version.
+  /// SHA-256 of the weights file in hex, of torchscript's also that of its description, of the
+  /// built-in network that of its weights.
   const std::string& weights_id() const { return weights_id_; }
 
   /// Makes a network, or hands out the one that the process already has for the same options and

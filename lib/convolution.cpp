@@ -57,24 +57,35 @@ at::Tensor Convolution::prepared(const at::Tensor& input) const {
 }
 
 ConvolutionReader::ConvolutionReader(const BackboneOptions& options, c10::Device device)
-    : file_(options.weights),
-      path_(options.weights),
-      name_(options.name),
+    : ConvolutionReader(WeightsFile(options.weights), options, device) {}
+
+ConvolutionReader::ConvolutionReader(WeightsFile file, const BackboneOptions& options,
+                                     c10::Device device)
+    : file_(std::move(file)),
+      network_(options.name),
       device_(device),
       type_(scalar_type(options.precision)) {}
 
 Convolution ConvolutionReader::read(const std::string& conv, const std::string& norm,
                                     const ConvolutionShape& shape) {
-  const at::Tensor weight =
-      parameter(conv + ".weight", {shape.out, shape.in / shape.groups, shape.side, shape.side});
+  const at::Tensor kernel = weight(conv, shape);
   const at::Tensor variance = parameter(norm + ".running_var", {shape.out});
   if (variance.lt(0).any().item<bool>()) refuse(norm + ".running_var is negative");
   const at::Tensor scale =
       parameter(norm + ".weight", {shape.out}) / (variance + kBatchNormEpsilon).sqrt();
   const at::Tensor bias = parameter(norm + ".bias", {shape.out}) -
                           parameter(norm + ".running_mean", {shape.out}) * scale;
-  const at::Tensor folded = weight * scale.reshape({-1, 1, 1, 1});
+  const at::Tensor folded = kernel * scale.reshape({-1, 1, 1, 1});
   return {rounded(folded, conv + ".weight"), rounded(bias, norm + ".bias"), shape};
+}
+
+Convolution ConvolutionReader::read(const std::string& name, const ConvolutionShape& shape) {
+  const at::Tensor bias = parameter(name + ".bias", {shape.out});
+  return {rounded(weight(name, shape), name + ".weight"), rounded(bias, name + ".bias"), shape};
+}
+
+at::Tensor ConvolutionReader::weight(const std::string& conv, const ConvolutionShape& shape) {
+  return parameter(conv + ".weight", {shape.out, shape.in / shape.groups, shape.side, shape.side});
 }
 
 at::Tensor ConvolutionReader::parameter(const std::string& name, at::IntArrayRef shape) {
@@ -93,7 +104,7 @@ at::Tensor ConvolutionReader::rounded(const at::Tensor& folded, const std::strin
 
 void ConvolutionReader::refuse(const std::string& why) const {
   throw Error(ErrorCode::OpenRead,
-              "\"" + path_ + "\" doesn't hold weights of " + name_ + ": " + why + ".");
+              "\"" + file_.name() + "\" doesn't hold weights of " + network_ + ": " + why + ".");
 }
 
 }  // namespace patchcore

@@ -51,22 +51,29 @@ class Convolution {
   bool packed_ = false;
 };
 
-/// Reads convolutions from a file of weights by torchvision's parameter names. What is missing,
-/// has another shape or isn't finite is Error(OpenRead) that names the file and the parameter.
+/// Reads convolutions from weights by the parameters' names. What is missing, has another shape or
+/// isn't finite is Error(OpenRead) that names the file and the parameter.
 class ConvolutionReader {
  public:
+  /// Of the file that the options name.
   ConvolutionReader(const BackboneOptions& options, c10::Device device);
 
-  /// conv, norm: prefixes of the parameters' names.
+  ConvolutionReader(WeightsFile file, const BackboneOptions& options, c10::Device device);
+
+  /// conv, norm: prefixes of the parameters' names, as torchvision has them.
   Convolution read(const std::string& conv, const std::string& norm, const ConvolutionShape& shape);
 
+  /// One that has its bias, and no batch norm behind it: NAME.weight, NAME.bias.
+  Convolution read(const std::string& name, const ConvolutionShape& shape);
+
  private:
+  at::Tensor weight(const std::string& conv, const ConvolutionShape& shape);
   at::Tensor parameter(const std::string& name, at::IntArrayRef shape);
   at::Tensor rounded(const at::Tensor& folded, const std::string& name) const;
   [[noreturn]] void refuse(const std::string& why) const;
 
   WeightsFile file_;
-  std::string path_, name_;
+  std::string network_;
   c10::Device device_;
   at::ScalarType type_;
 };

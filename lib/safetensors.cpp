@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "atomic_file.hpp"
 
@@ -53,9 +55,19 @@ SafetensorsReader::SafetensorsReader(const fs::path& path, Monitor monitor)
     throw Error(ErrorCode::NotFound, "There is no file \"" + path.string() + "\".");
   if (error) refuse(error.message() + ".");
   if (!fs::is_regular_file(status)) refuse("it is not a regular file.");
-  file_.open(path, std::ios::binary | std::ios::ate);
-  if (!file_) refuse(std::strerror(errno) + std::string("."));
-  file_size_ = static_cast<uint64_t>(file_.tellg());
+  file_ = std::make_unique<std::ifstream>(path, std::ios::binary);
+  if (!*file_) refuse(std::strerror(errno) + std::string("."));
+  open();
+}
+
+SafetensorsReader::SafetensorsReader(const std::string& name, std::string_view bytes)
+    : path_(name), file_(std::make_unique<std::istringstream>(std::string(bytes))) {
+  open();
+}
+
+void SafetensorsReader::open() {
+  file_->seekg(0, std::ios::end);
+  file_size_ = static_cast<uint64_t>(file_->tellg());
   parse_header(read_header());
   check_layout();
 }
@@ -89,14 +101,15 @@ void SafetensorsReader::parse_header(const std::string& text) {
 std::string SafetensorsReader::read_header() {
   std::array<unsigned char, 8> raw;
   if (file_size_ < raw.size()) refuse("it has " + std::to_string(file_size_) + " bytes.");
-  file_.seekg(0);
-  file_.read(reinterpret_cast<char*>(raw.data()), raw.size());
+  file_->seekg(0);
+  file_->read(reinterpret_cast<char*>(raw.data()), raw.size());
   uint64_t length = 0;
   for (size_t i = raw.size(); i-- > 0;) length = length << 8 | raw[i];
   if (length > kMaxHeader || length > file_size_ - raw.size())
     refuse("its header would have " + std::to_string(length) + " bytes.");
   std::string header(length, '\0');
-  if (!file_.read(header.data(), static_cast<std::streamsize>(length))) refuse("it can't be read.");
+  if (!file_->read(header.data(), static_cast<std::streamsize>(length)))
+    refuse("it can't be read.");
   data_start_ = raw.size() + length;
   return header;
 }
@@ -162,13 +175,13 @@ at::Tensor SafetensorsReader::tensor(const std::string& name) {
   if (found == entries_.end()) refuse("it has no tensor \"" + name + "\".");
   const Entry& entry = found->second;
   at::Tensor tensor = at::empty(entry.shape, at::TensorOptions(entry.type));
-  file_.clear();
-  file_.seekg(static_cast<std::streamoff>(entry.offset));
+  file_->clear();
+  file_->seekg(static_cast<std::streamoff>(entry.offset));
   auto* data = static_cast<char*>(tensor.data_ptr());
   for (uint64_t done = 0; done < entry.bytes; done += kChunk) {
     monitor_.check();
     const auto size = std::min<uint64_t>(kChunk, entry.bytes - done);
-    if (!file_.read(data + done, static_cast<std::streamsize>(size)))
+    if (!file_->read(data + done, static_cast<std::streamsize>(size)))
       refuse("the tensor \"" + name + "\" can't be read.");
   }
   return tensor;

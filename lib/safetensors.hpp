@@ -4,9 +4,11 @@
 #include <ATen/core/Tensor.h>
 
 #include <filesystem>
-#include <fstream>
+#include <istream>
 #include <map>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "monitor.hpp"
@@ -21,6 +23,9 @@ class SafetensorsReader {
  public:
   /// monitor: asked between blocks of everything that is read; Error(Cancelled).
   explicit SafetensorsReader(const std::filesystem::path& path, Monitor monitor = {});
+
+  /// A file's bytes, which are copied; `name` is what messages call it.
+  SafetensorsReader(const std::string& name, std::string_view bytes);
 
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   bool contains(const std::string& name) const { return entries_.count(name) != 0; }
@@ -37,6 +42,7 @@ class SafetensorsReader {
     uint64_t bytes;
   };
 
+  void open();
   std::string read_header();
   void parse_header(const std::string& text);
   Entry parse_entry(const std::string& name, const void* json) const;
@@ -45,7 +51,7 @@ class SafetensorsReader {
 
   std::filesystem::path path_;
   Monitor monitor_;
-  std::ifstream file_;
+  std::unique_ptr<std::istream> file_;
   uint64_t file_size_ = 0;
   uint64_t data_start_ = 0;
   std::map<std::string, std::string> metadata_;

@@ -11,7 +11,11 @@ std::variant<SafetensorsReader, NamedTensors> open(const std::filesystem::path& 
 
 }  // namespace
 
-WeightsFile::WeightsFile(const std::filesystem::path& path) : content_(open(path)) {}
+WeightsFile::WeightsFile(const std::filesystem::path& path)
+    : name_(path.string()), content_(open(path)) {}
+
+WeightsFile::WeightsFile(const std::string& name, std::string_view bytes)
+    : name_(name), content_(SafetensorsReader(name, bytes)) {}
 
 bool WeightsFile::contains(const std::string& name) const {
   return std::visit([&](const auto& content) { return content.contains(name); }, content_);

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "safetensors.hpp"
@@ -19,12 +20,19 @@ class WeightsFile {
   /// Throws Error(NotFound) or Error(OpenRead), naming the path.
   explicit WeightsFile(const std::filesystem::path& path);
 
+  /// Bytes of safetensors, which are copied. Throws Error(OpenRead) with `name` in place of a path.
+  WeightsFile(const std::string& name, std::string_view bytes);
+
+  /// The path, or what the bytes are called; for messages.
+  const std::string& name() const { return name_; }
+
   bool contains(const std::string& name) const;
 
   /// On the CPU, in its stored type; it must be there. Throws Error(OpenRead).
   at::Tensor tensor(const std::string& name);
 
  private:
+  std::string name_;
   std::variant<SafetensorsReader, NamedTensors> content_;
 };
 

@@ -86,13 +86,13 @@ class Bench:
         size = ["--resize", f"{SIDE}x{SIDE}", "--bank-size", "40", "--folds", "0"]
         subprocess.run(
             [self.patchcore, "fit", "--images", self.file("pictures"), "--output", self.file("bank")]
-            + [*size, "--device", "cpu"],
+            + [*size, "--device", "cpu", "--precision", "fp32"],
             check=True,
             capture_output=True,
         )
         done = subprocess.run(
             [self.patchcore, "score", "--bank", self.file("bank"), "--images", self.file("pictures")]
-            + ["--json", "--device", "cpu"],
+            + ["--json", "--device", "cpu", "--precision", "fp32"],
             check=True,
             capture_output=True,
             text=True,
@@ -164,7 +164,7 @@ def patches_are_embedded_for_all_pictures(bench):
     )  # fmt: skip
     assert answer == {}, answer
     shape, _ = read(bench.file("features"), "rows")
-    assert shape[0] % 3 == 0 and shape[1] == 42, shape  # 42: the width in docs/presets.md
+    assert shape[0] % 3 == 0 and shape[1] == 160, shape  # 160: the width in docs/presets.md
 
 
 def what_fails_is_told_and_the_next_is_answered(bench):

@@ -234,8 +234,8 @@ END_TEST
 START_TEST(an_anomalous_frame_has_its_regions_as_regions_of_interest_and_others_have_none) {
   const FittedBank bank;
   ElementHarness h(bank.detect + "region-meta=roi");
-  h.push(100, true);
-  h.push(101, false);
+  h.push(2, true);
+  h.push(3, false);  // one that was learnt
   const auto frame = h.pull();
   const auto* roi = gst_buffer_get_video_region_of_interest_meta_id(frame.get(), 0);
   gpointer state = nullptr;

@@ -68,7 +68,7 @@ START_TEST(the_network_of_a_bank_has_the_layers_that_it_was_fitted_with) {
   const gchar* const fine[] = {"fine", nullptr};
   const Backbone backbone = builtin(fine);
   const Bank bank = built(small(), backbone);
-  ck_assert_uint_eq(info_of(bank).width, 21);
+  ck_assert_uint_eq(info_of(bank).width, 64);
   ErrorPtr error;
   const Backbone of_bank(
       patchcore_backbone_get_for_bank(bank.get(), nullptr, "cpu", nullptr, error.out()));

@@ -21,7 +21,7 @@ START_TEST(the_bank_tells_what_it_was_made_of) {
   assert_text(bank.settings.backbone, "builtin");
   ck_assert((bank.settings.layers == std::vector<std::string>{"fine", "coarse"}));
   assert_text(bank.weights_id, builtin()->weights_id().c_str());
-  assert_text(bank.precision, "fp32");
+  assert_text(bank.precision, nick(builtin()->options().precision));
   ck_assert_uint_eq(bank.seed, 42);
   ck_assert_int_eq(bank.frames, kFrames);
 }

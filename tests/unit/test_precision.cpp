@@ -68,6 +68,7 @@ START_TEST(auto_is_what_the_cpu_has_instructions_for) {
   write_safetensors(folder / "m", {}, MobileNetWeights(13).tensors);
   assert_text(chosen("resnet18", folder / "r", Precision::Auto), best());
   assert_text(chosen("mobilenet_v2", folder / "m", Precision::Auto), best());
+  assert_text(chosen("builtin", "", Precision::Auto), best());
 }
 END_TEST
 
@@ -76,12 +77,6 @@ START_TEST(a_precision_that_is_named_is_taken) {
   write_safetensors(folder / "w", {}, ResNetWeights("resnet18", 3).tensors);
   for (const auto precision : {Precision::Fp32, Precision::Bf16, Precision::Fp16})
     assert_text(chosen("resnet18", folder / "w", precision), nick(precision));
-}
-END_TEST
-
-START_TEST(the_builtin_network_has_fp32_alone) {
-  for (const auto precision : {Precision::Auto, Precision::Bf16, Precision::Fp16})
-    assert_text(chosen("builtin", "", precision), "fp32");
 }
 END_TEST
 
@@ -153,7 +148,6 @@ int main() {
   tcase_set_timeout(tests, 60);
   tcase_add_test(tests, auto_is_what_the_cpu_has_instructions_for);
   tcase_add_test(tests, a_precision_that_is_named_is_taken);
-  tcase_add_test(tests, the_builtin_network_has_fp32_alone);
   tcase_add_test(tests, a_bank_of_another_precision_is_used_with_this_machines);
   tcase_add_test(tests, features_in_half_precision_are_those_of_fp32_but_for_rounding);
   tcase_add_test(tests, every_size_of_input_gives_what_its_parts_give);

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <vector>
+
+#include "convolution.hpp"
+
+namespace patchcore {
+
+/// The network that a fresh install has: small and residual, trained by lib/builtin/train.py to
+/// predict principal components of ResNet-18's layer2 ("fine") and layer3 ("coarse");
+/// docs/builtin-network.md is its model card. Its weights are part of the library.
+class BuiltinNetwork : public Backbone {
+ public:
+  static std::vector<FeatureLayer> all_layers();
+
+  BuiltinNetwork(const BackboneOptions& options, std::vector<FeatureLayer> chosen,
+                 c10::Device device);
+
+  std::vector<at::Tensor> features(const at::Tensor& input) const override;
+
+ private:
+  /// Two convolutions, to whose result what came in is added.
+  struct Block {
+    Convolution first, second;
+  };
+
+  /// A convolution that halves the size, blocks, and the head whose output is a layer.
+  struct Stage {
+    Convolution down;
+    std::vector<Block> blocks;
+    std::vector<Convolution> head;  ///< one, or none where no layer that is wanted ends here
+  };
+
+  Convolution stem_;
+  std::vector<Stage> stages_;
+};
+
+}  // namespace patchcore
