@@ -15,6 +15,7 @@ enum class Mode { Detect, Fit, Auto };
 enum class Realtime { Auto, Yes, No };
 enum class Overlay { None, Heatmap, Regions, Both };
 enum class Colormap { Turbo, Inferno, Viridis, Jet, Grey };
+enum class MaskKind { Focus, Ignore };
 enum class InferenceRegion { Frame, Roi };
 
 constexpr guint kMostQueued = 4096;
@@ -35,6 +36,8 @@ struct Config {
   std::string device = "auto";
   std::string precision = "auto";
   InferenceRegion inference_region = InferenceRegion::Frame;
+  std::string mask_location;  ///< empty: what lies beside the bank, if anything
+  MaskKind mask_kind = MaskKind::Focus;
   std::string roi_type;  ///< empty: every one that isn't of our own making
   guint batch_size = 8;
   Realtime realtime = Realtime::Auto;

@@ -18,6 +18,11 @@ bool infer(const Backbone& backbone, Job* const* jobs, size_t count, GError** er
     requests[i].fit = jobs[i]->fit.get();
     requests[i].keep_patches = jobs[i]->keep_patches;
     requests[i].keep_above = jobs[i]->keep_above;
+    requests[i].mask = jobs[i]->mask.get();
+    requests[i].x = jobs[i]->region.x;
+    requests[i].y = jobs[i]->region.y;
+    requests[i].w = jobs[i]->region.w;
+    requests[i].h = jobs[i]->region.h;
   }
   const bool ok = library().patchcore_infer(backbone.get(), jobs[0]->width, jobs[0]->height,
                                             requests.data(), static_cast<guint>(count), error);

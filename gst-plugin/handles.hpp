@@ -60,10 +60,16 @@ inline void Counted<PatchcoreFit>::release(PatchcoreFit* o) {
   if (o) library().patchcore_fit_unref(o);
 }
 
+template <>
+inline void Counted<PatchcoreMask>::release(PatchcoreMask* o) {
+  if (o) library().patchcore_mask_unref(o);
+}
+
 using Backbone = Counted<PatchcoreBackbone>;
 using Bank = Counted<PatchcoreBank>;
 using Detector = Counted<PatchcoreDetector>;
 using Fit = Counted<PatchcoreFit>;
+using Mask = Counted<PatchcoreMask>;
 
 /// A GError that frees itself and can be passed where one is filled in.
 class ErrorPtr {

@@ -23,6 +23,7 @@ struct Region {
 struct Scorer {
   Bank bank;
   Detector detector;
+  Mask mask;  ///< of the frames; none: all of them counts
   PatchcoreBankInfo info{};
   std::string location;  ///< where it was read or saved
   guint64 lineage = 0;   ///< the same for what it has been taught since
@@ -58,6 +59,7 @@ struct Job {
   Region region;
   Detector detector;  ///< one of the two
   Fit fit;
+  Mask mask;
   bool keep_patches = false;  ///< those at or above keep_above are wanted, see patchcore_infer()
   gdouble keep_above = 0;
   guint batch_size = 1;                         ///< the most that its element wants in one batch

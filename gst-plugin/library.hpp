@@ -33,6 +33,10 @@
   F(patchcore_detector_new)                     \
   F(patchcore_detector_unref)                   \
   F(patchcore_detector_get_preprocess)          \
+  F(patchcore_mask_load)                        \
+  F(patchcore_mask_load_beside)                 \
+  F(patchcore_mask_unref)                       \
+  F(patchcore_mask_check)                       \
   F(patchcore_result_clear)                     \
   F(patchcore_result_get_regions)               \
   F(patchcore_colormap)                         \

@@ -62,12 +62,24 @@ std::shared_ptr<const Scorer> Model::make_scorer(Bank bank, const std::string& l
   auto scorer = std::make_shared<Scorer>();
   scorer->detector =
       Detector(library().patchcore_detector_new(backbone_.get(), bank.get(), cancellable, error));
-  if (!scorer->detector) return nullptr;
+  if (!scorer->detector || !load_mask(location, &scorer->mask, error)) return nullptr;
   scorer->bank = std::move(bank);
   scorer->location = location;
   scorer->lineage = lineage ? lineage : ++lineages;
   library().patchcore_bank_get_info(scorer->bank.get(), &scorer->info);
   return scorer;
+}
+
+bool Model::load_mask(const std::string& bank_location, Mask* mask, GError** error) const {
+  const char* kind = config_.mask_kind == MaskKind::Focus ? "focus" : "ignore";
+  ErrorPtr failed;
+  *mask =
+      Mask(config_.mask_location.empty()
+               ? library().patchcore_mask_load_beside(bank_location.c_str(), failed.out())
+               : library().patchcore_mask_load(config_.mask_location.c_str(), kind, failed.out()));
+  if (!failed) return true;
+  g_propagate_error(error, g_error_copy(failed.get()));
+  return false;
 }
 
 Fit Model::make_fit(const Bank& like, GError** error) const {

@@ -27,6 +27,9 @@ class Model {
   std::shared_ptr<const Scorer> make_scorer(Bank bank, const std::string& location,
                                             GCancellable* cancellable, GError** error,
                                             guint64 lineage = 0) const;
+  /// What counts of the frames that are learnt for a bank there, or scored with it. False: *error
+  /// is set.
+  bool load_mask(const std::string& bank_location, Mask* mask, GError** error) const;
   /// like: a bank whose settings it has in place of the configured ones, or none. Empty: *error is
   /// set.
   Fit make_fit(const Bank& like, GError** error) const;

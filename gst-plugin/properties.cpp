@@ -22,6 +22,7 @@ constexpr GEnumValue kPresets[] = {{0, "The paper's choices", "paper"},
                                    {1, "amazon-science/patchcore-inspection's", "official"},
                                    {2, "anomalib's", "anomalib"},
                                    {3, "The article's", "article"},
+                                   {4, "What found most defects", "inspect"},
                                    {0, nullptr, nullptr}};
 constexpr GEnumValue kPrecisions[] = {{0, "The fastest of the device", "auto"},
                                       {1, "32-bit floats", "fp32"},
@@ -45,6 +46,10 @@ constexpr GEnumValue kRealtimes[] = {
     {0, "Yes where upstream is live", "auto"},
     {1, "A frame leaves after max-latency at most, inferred or not", "yes"},
     {2, "Every frame that is due is inferred", "no"},
+    {0, nullptr, nullptr}};
+constexpr GEnumValue kMaskKinds[] = {
+    {0, "Bright pixels are what counts, all else is left out", "focus"},
+    {1, "Bright pixels are what is left out", "ignore"},
     {0, nullptr, nullptr}};
 constexpr GEnumValue kInferenceRegions[] = {
     {0, "The whole frame", "frame"},
@@ -152,6 +157,13 @@ std::vector<Property> batching_properties() {
       text<&Config::roi_type>("roi-type", "ROI type",
                               "Regions of interest of this type only (NULL = all but \"anomaly\")",
                               kReady),
+      text<&Config::mask_location>(
+          "mask-location", "Mask location",
+          "PNG that says which parts of the frame count, of its aspect (NULL = "
+          "NAME.focus.png or NAME.ignore.png beside the bank NAME.safetensors, if there)",
+          kReady),
+      choice<&Config::mask_kind>("mask-kind", "Mask kind", "What the pixels at mask-location are",
+                                 "GstPatchCoreMaskKind", kMaskKinds, kReady),
       number<&Config::batch_size>("batch-size", "Batch size",
                                   "Frames at most in one pass of the network", 1, 1024, kReady),
       choice<&Config::realtime>("realtime", "Realtime", "Do frames keep to max-latency?",

@@ -69,7 +69,7 @@ bool Session::open_model(GError** error) {
   }
   fit_ = model_->make_fit(/*like=*/{}, error);
   phase_ = Phase::Learning;
-  return static_cast<bool>(fit_);
+  return fit_ && model_->load_mask(config_.bank_location, &fit_mask_, error);
 }
 
 /// Told at once, and not when a fit of hours is to be saved.
@@ -104,6 +104,12 @@ GstClockTime Session::max_latency() const {
   return config_.max_latency ? config_.max_latency : 2 * model_->batch_time();
 }
 
+void Session::set_frame_size(guint width, guint height) {
+  std::lock_guard lock(mutex_);
+  frame_width_ = width;
+  frame_height_ = height;
+}
+
 std::shared_ptr<const Scorer> Session::scorer() const {
   std::lock_guard lock(mutex_);
   return scorer_;
@@ -128,15 +134,15 @@ bool Session::admit(const LiveConfig& live, GstClockTime running_time, bool may_
     changed_.wait(lock, [&] { return flushing_ || !building(); });
   if (flushing_ || phase_ == Phase::Failed) return false;
   if (phase_ == Phase::Detecting) {
-    *purpose = {FrameState::Scored, scorer_, {}, nullptr};
+    *purpose = {FrameState::Scored, scorer_, {}, {}, nullptr};
   } else if (phase_ == Phase::Learning) {
-    *purpose = {FrameState::Learning, nullptr, fit_, make_ticket()};
+    *purpose = {FrameState::Learning, nullptr, fit_, fit_mask_, make_ticket()};
     span_.add(running_time);
     alarm_frames_ = live.alarm_frames;
     alarm_hysteresis_ = live.alarm_hysteresis;
     if (learned_ + pending_ >= goal_) phase_ = Phase::Full;
   } else {
-    *purpose = {building() ? FrameState::Building : FrameState::None, nullptr, {}, nullptr};
+    *purpose = {building() ? FrameState::Building : FrameState::None, nullptr, {}, {}, nullptr};
   }
   return true;
 }

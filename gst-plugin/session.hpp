@@ -18,11 +18,14 @@ struct Purpose {
   FrameState state = FrameState::None;
   std::shared_ptr<const Scorer> scorer;  ///< one of the two where there is something to infer
   Fit fit;
+  Mask mask;  ///< of a fit; a scorer has its own
   std::shared_ptr<Ticket>
       ticket;  ///< of the fit: to be kept until its patches are in, or never will
 
   /// How its frame is to be prepared; with a preprocess of nullptr not at all.
   Preparation preparation() const;
+  /// Which parts of its frame count; none: all.
+  const Mask& mask_of_frames() const { return scorer ? scorer->mask : mask; }
 };
 
 /// What an element does with its frames between READY and the next READY: learns a bank, scores
@@ -44,6 +47,9 @@ class Session : public std::enable_shared_from_this<Session> {
   const std::shared_ptr<Engine>& engine() const { return model_->engine(); }
   /// The property max-latency, or its default.
   GstClockTime max_latency() const;
+
+  /// Of the frames that come from now on.
+  void set_frame_size(guint width, guint height);
 
   /// The bank that scores; nullptr: none.
   std::shared_ptr<const Scorer> scorer() const;
@@ -109,6 +115,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void use(std::shared_ptr<const Scorer> scorer, bool loaded);
   void tell_active_bank();
   void swap_bank(const std::string& location);
+  bool mask_fits(const Scorer& scorer, GError** error) const;
   void save(const Bank& bank, const std::string& location);
   bool learn_anew();
   void start_over();
@@ -125,21 +132,23 @@ class Session : public std::enable_shared_from_this<Session> {
   std::string bank_location_;  ///< where a bank will be written
   Phase phase_ = Phase::Done;
   bool flushing_ = false;
-  guint64 round_ = 0;                     ///< of learning
-  guint64 pending_ = 0;                   ///< frames on their way into the fit
-  guint64 learned_ = 0;                   ///< frames in it
-  guint64 goal_ = 0;                      ///< frames to learn
-  guint64 told_ = 0;                      ///< of them that tell_learned() knows of
-  guint64 told_percent_ = 0;              ///< that the bus was told last
-  FrameSpan span_;                        ///< of the frames to learn
-  guint alarm_frames_ = 1;                ///< of the last one of them
-  gdouble alarm_hysteresis_ = 0;          ///< the same
-  bool replaces_ = false;                 ///< a file at bank_location_ is our own old bank
-  bool fit_asked_ = false;                ///< by finish_fit(), which is to be told of the end
-  Fit fit_;                               ///< until its bank is built
-  Bank bank_;                             ///< the newest
-  std::shared_ptr<const Scorer> scorer_;  ///< of bank_, while Detecting
-  std::shared_ptr<const Scorer> loaded_;  ///< scorer_ before add_normal()
+  guint64 round_ = 0;             ///< of learning
+  guint64 pending_ = 0;           ///< frames on their way into the fit
+  guint64 learned_ = 0;           ///< frames in it
+  guint64 goal_ = 0;              ///< frames to learn
+  guint64 told_ = 0;              ///< of them that tell_learned() knows of
+  guint64 told_percent_ = 0;      ///< that the bus was told last
+  FrameSpan span_;                ///< of the frames to learn
+  guint alarm_frames_ = 1;        ///< of the last one of them
+  gdouble alarm_hysteresis_ = 0;  ///< the same
+  bool replaces_ = false;         ///< a file at bank_location_ is our own old bank
+  bool fit_asked_ = false;        ///< by finish_fit(), which is to be told of the end
+  Fit fit_;                       ///< until its bank is built
+  Mask fit_mask_;
+  guint frame_width_ = 0, frame_height_ = 0;  ///< 0: not known
+  Bank bank_;                                 ///< the newest
+  std::shared_ptr<const Scorer> scorer_;      ///< of bank_, while Detecting
+  std::shared_ptr<const Scorer> loaded_;      ///< scorer_ before add_normal()
 
   Worker worker_;  ///< last, so that it ends first
 };

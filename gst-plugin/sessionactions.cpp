@@ -32,10 +32,22 @@ void Session::set_bank_location(const std::string& location) {
     bank_location_ = location;
 }
 
+/// As far as frames have come.
+bool Session::mask_fits(const Scorer& scorer, GError** error) const {
+  guint width, height;
+  {
+    std::lock_guard lock(mutex_);
+    width = frame_width_;
+    height = frame_height_;
+  }
+  return !scorer.mask || width == 0 ||
+         library().patchcore_mask_check(scorer.mask.get(), width, height, error) != FALSE;
+}
+
 void Session::swap_bank(const std::string& location) {
   ErrorPtr error;
   auto scorer = model_->load(location, cancellable_, error.out());
-  if (scorer) {
+  if (scorer && mask_fits(*scorer, error.out())) {
     history_.clear();
     {
       // Not before: a file that is no bank must not be written over.
@@ -89,8 +101,14 @@ bool Session::reset() {
 /// With the settings of the bank there was. False: a warning was posted, and all is as before.
 bool Session::learn_anew() {
   ErrorPtr error;
+  std::string location;
+  {
+    std::lock_guard lock(mutex_);
+    location = bank_location_;
+  }
   const Fit fit = model_->make_fit(loaded_ ? loaded_->bank : Bank(), error.out());
-  if (!fit) {
+  Mask mask;
+  if (!fit || !model_->load_mask(location, &mask, error.out())) {
     post_warning(element_, error.get(), "Nothing was reset.");
     return false;
   }
@@ -98,6 +116,7 @@ bool Session::learn_anew() {
   {
     std::lock_guard lock(mutex_);
     fit_ = fit;
+    fit_mask_ = mask;
     bank_.reset();
     scorer_ = nullptr;
     goal_ = config_.fit_frames;

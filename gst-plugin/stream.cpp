@@ -118,9 +118,22 @@ bool Stream::is_due(const LiveConfig& live) {
   return due;
 }
 
+/// Once for each mask and caps. False: *error is set.
+bool Stream::check_mask(const Purpose& purpose, GError** error) {
+  const Mask& mask = purpose.mask_of_frames();
+  if (!mask || mask.get() == checked_mask_.get()) return true;
+  const GstVideoInfo& info = preparer_->info();
+  if (!library().patchcore_mask_check(mask.get(), GST_VIDEO_INFO_WIDTH(&info),
+                                      GST_VIDEO_INFO_HEIGHT(&info), error))
+    return false;
+  checked_mask_ = mask;
+  return true;
+}
+
 /// Makes the frame's inspection. False: *error is set.
 bool Stream::prepare(Frame& frame, const Purpose& purpose, const Preparation& preparation,
                      GError** error) {
+  if (!check_mask(purpose, error)) return false;
   auto inspection = std::make_shared<Inspection>();
   inspection->scorer = purpose.scorer;
   inspection->ticket = purpose.ticket;
@@ -145,6 +158,7 @@ bool Stream::prepare(Frame& frame, const Purpose& purpose, const Preparation& pr
 /// Fills in who wants the job, and until when.
 void Stream::address(Job& job, const Frame& frame, const Purpose& purpose) {
   job.fit = purpose.fit;
+  job.mask = purpose.mask_of_frames();
   job.batch_size = session_->config().batch_size;
   job.deadline = frame.deadline;
   job.running_time = running_time_of(frame);
@@ -194,7 +208,11 @@ void Stream::find_out_realtime() {
 bool Stream::set_input_caps(GstCaps* caps) {
   std::string why;
   preparer_ = FramePreparer::make(caps, &why);
+  checked_mask_.reset();
   if (preparer_) {
+    const GstVideoInfo& info = preparer_->info();
+    session_->set_frame_size(static_cast<guint>(GST_VIDEO_INFO_WIDTH(&info)),
+                             static_cast<guint>(GST_VIDEO_INFO_HEIGHT(&info)));
     find_out_realtime();
     realtime_known_ = false;
     return true;

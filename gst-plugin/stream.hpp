@@ -66,6 +66,7 @@ class Stream {
   GstClockTime running_time_of(const Frame& frame) const;
   bool is_due(const LiveConfig& live);
   bool decide(const Frame& frame, Purpose* purpose);
+  bool check_mask(const Purpose& purpose, GError** error);
   bool prepare(Frame& frame, const Purpose& purpose, const Preparation& preparation,
                GError** error);
   void address(Job& job, const Frame& frame, const Purpose& purpose);
@@ -95,6 +96,7 @@ class Stream {
 
   // The sink pad's thread alone:
   std::unique_ptr<FramePreparer> preparer_;
+  Mask checked_mask_;  ///< fits the caps
   GstSegment input_segment_;
   bool realtime_known_ = false;
   guint until_due_ = 0;     ///< frames that pass before one is due

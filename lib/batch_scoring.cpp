@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <limits>
 
 namespace patchcore {
 namespace {
@@ -12,6 +13,14 @@ namespace {
 at::Tensor distances_to(const at::Tensor& patches, const at::Tensor& bank, const at::Tensor& rows) {
   const at::Tensor members = bank.index_select(0, rows.flatten()).unflatten(0, rows.sizes());
   return (members.to(at::kDouble) - patches.to(at::kDouble).unsqueeze(1)).square_().sum(2).sqrt_();
+}
+
+/// The mean of the largest values, of fewer where no more count.
+at::Tensor top_mean(const at::Tensor& values, int64_t count) {
+  const at::Tensor top = std::get<0>(values.topk(std::min(count, values.size(1)), 1));
+  const at::Tensor known = top.isfinite();
+  const at::Tensor sum = top.masked_fill(known.logical_not(), 0).sum(1, false, at::kDouble);
+  return sum / known.sum(1).clamp_min(1);
 }
 
 /// The images' scores, N double. values: N x P, none twice; worst_values, map_peaks: N; worst: of
@@ -34,10 +43,7 @@ at::Tensor scores_of(const Settings& settings, const Neighbours& nearest, const 
       const int64_t k = std::min<int64_t>(settings.neighbours, search.size());
       return article_score(distances(search.search(rows.index_select(0, worst), k).rows));
     }
-    case ImageScoring::TopMean: {
-      const int64_t count = std::min<int64_t>(settings.top_patches, values.size(1));
-      return std::get<0>(values.topk(count, 1)).mean(at::IntArrayRef{1}, false, at::kDouble);
-    }
+    case ImageScoring::TopMean: return top_mean(values, settings.top_patches);
     case ImageScoring::MapMaximum: return map_peaks;
     case ImageScoring::Maximum: break;
   }
@@ -54,25 +60,33 @@ at::Tensor begin_copy(const at::Tensor& maps) {
 
 }  // namespace
 
+at::Tensor without_uncounted(const Embedding& embedding, const at::Tensor& values) {
+  if (!embedding.counted.defined()) return values;
+  const at::Tensor out = embedding.spread(embedding.counted).logical_not().to(values.device());
+  return values.masked_fill(out, -std::numeric_limits<double>::infinity());
+}
+
 BatchScores score_batch(const Settings& settings, const Neighbours& nearest,
                         const at::Tensor& values, const Embedding& embedding, Size input,
                         const NearestNeighbour& search, const at::Tensor& own_neighbours) {
   const int64_t images = embedding.images, patches = embedding.patches();
   const at::Tensor of_images = values.reshape({images, patches});
   const at::Tensor grids = embedding.joined(of_images);
-  const at::Tensor maps = anomaly_maps(settings, grids, input);
+  const at::Tensor maps = anomaly_maps(settings, grids, input, embedding.counted);
   BatchScores scores;
   scores.maps = begin_copy(maps);
 
-  const at::Tensor worst = of_images.argmax(1);
+  const at::Tensor candidates = without_uncounted(embedding, values).reshape({images, patches});
+  const at::Tensor worst = candidates.argmax(1);
   const at::Tensor firsts = at::arange(images, worst.options()).mul_(patches);
   const at::Tensor worst_values = of_images.gather(1, worst.unsqueeze(1)).squeeze(1);
   const at::Tensor peaks = maps.flatten(1).amax(1).to(at::kDouble);
-  const at::Tensor found =
-      at::stack({scores_of(settings, nearest, grids.flatten(1), worst_values.to(at::kDouble), peaks,
-                           embedding.rows, firsts + worst, search, own_neighbours),
-                 worst.to(at::kDouble), peaks})
-          .cpu();
+  at::Tensor of_all = scores_of(settings, nearest, embedding.joined(candidates).flatten(1),
+                                worst_values.to(at::kDouble), peaks, embedding.rows, firsts + worst,
+                                search, own_neighbours);
+  if (embedding.counted.defined())
+    of_all = of_all * embedding.counted.flatten(1).any(1).to(of_all.device());
+  const at::Tensor found = at::stack({of_all, worst.to(at::kDouble), peaks}).cpu();
   const auto of = found.accessor<double, 2>();
   for (int64_t i = 0; i < images; ++i) {
     scores.images.push_back({of[0][i], static_cast<int64_t>(of[1][i])});

@@ -23,8 +23,12 @@ struct BatchScores {
   std::vector<double> map_peaks;
 };
 
+/// Patch values with minus infinity in place of those that don't count.
+at::Tensor without_uncounted(const Embedding& embedding, const at::Tensor& values);
+
 /// Scores and maps of some images, with one wait for the device.
-/// nearest, values: what patch_values() took and gave, of all patches of the embedding;
+/// nearest, values: what patch_values() took and gave, of all patches of the embedding, 0 of those
+/// that don't count;
 /// own_neighbours: K x b, see NearestNeighbour::own_neighbours.
 BatchScores score_batch(const Settings& settings, const Neighbours& nearest,
                         const at::Tensor& values, const Embedding& embedding, Size input,

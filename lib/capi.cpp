@@ -18,6 +18,8 @@ G_DEFINE_QUARK(patchcore - error - quark, patchcore_error)
 
 namespace {
 
+constexpr double kRounding = 1e-6;  // of a sum of fractions
+
 std::vector<std::string> layer_names(const gchar* const* layers) {
   std::vector<std::string> names;
   for (; layers && *layers; ++layers) names.emplace_back(*layers);
@@ -52,6 +54,14 @@ PatchcoreResult to_c(const pc::Result& result) {
           result.patches.defined() ? static_cast<guint>(result.patches.size(0)) : 0};
 }
 
+/// Where a request's input lies in its frame.
+pc::Rectangle region_of(const PatchcoreRequest& r) {
+  if (!(r.x >= 0 && r.y >= 0 && r.w > 0 && r.h > 0 && r.x + r.w <= 1 + kRounding &&
+        r.y + r.h <= 1 + kRounding))
+    throw pc::Error(pc::ErrorCode::InvalidArgument, "A request with a mask lies beside the frame.");
+  return {r.x, r.y, r.w, r.h};
+}
+
 std::vector<pc::Request> to_cpp(const PatchcoreBackbone* backbone, const PatchcoreRequest* requests,
                                 guint count) {
   std::vector<pc::Request> batch(count);
@@ -71,6 +81,9 @@ std::vector<pc::Request> to_cpp(const PatchcoreBackbone* backbone, const Patchco
     batch[i].detector = r.detector ? r.detector->object.get() : nullptr;
     batch[i].fit = r.fit ? r.fit->object.get() : nullptr;
     if (r.keep_patches) batch[i].keep_above = r.keep_above;
+    if (!r.mask) continue;
+    batch[i].mask = r.mask->object.get();
+    batch[i].region = region_of(r);
   }
   return batch;
 }

@@ -12,6 +12,7 @@
 
 #include "detector.hpp"
 #include "fit.hpp"
+#include "mask.hpp"
 #include "patchcore.h"
 
 namespace pc = patchcore;
@@ -42,6 +43,9 @@ struct _PatchcoreBank : Handle<const pc::MemoryBank> {
   using Handle::Handle;
 };
 struct _PatchcoreDetector : Handle<const pc::Detector> {
+  using Handle::Handle;
+};
+struct _PatchcoreMask : Handle<const pc::Mask> {
   using Handle::Handle;
 };
 struct _PatchcoreFit : Handle<pc::Fit> {

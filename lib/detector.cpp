@@ -73,17 +73,33 @@ std::shared_ptr<const Detector> Detector::get(const std::shared_ptr<const Backbo
       [&] { return std::make_shared<const Detector>(backbone, bank, monitor); }, monitor);
 }
 
+/// Those of all patches; 0 of what doesn't count, which isn't searched for.
+Neighbours Detector::nearest(const Embedding& embedding) const {
+  const int64_t k = patch_values_need(settings(), bank_->size());
+  if (!embedding.counted.defined()) return search_.search(embedding.rows, k);
+  const at::Tensor counted =
+      at::nonzero(embedding.spread(embedding.counted)).flatten().to(embedding.rows.device());
+  const int64_t patches = embedding.rows.size(0);
+  Neighbours all{at::zeros({patches, k}, embedding.rows.options()),
+                 at::zeros({patches, k}, embedding.rows.options().dtype(at::kLong))};
+  if (counted.size(0) == 0) return all;
+  const Neighbours found = search_.search(embedding.rows.index_select(0, counted), k);
+  all.distances.index_copy_(0, counted, found.distances);
+  all.rows.index_copy_(0, counted, found.rows);
+  return all;
+}
+
 std::vector<Result> Detector::score(const Embedding& embedding, Size input,
                                     std::optional<double> keep_above) const {
   if (embedding.rows.size(1) != bank_->width())
     throw Error(ErrorCode::Incompatible, "The bank's rows have " + std::to_string(bank_->width()) +
                                              " values, the network's patches " +
                                              std::to_string(embedding.rows.size(1)) + ".");
-  const Neighbours nearest =
-      search_.search(embedding.rows, patch_values_need(settings(), bank_->size()));
+  const Neighbours nearest = this->nearest(embedding);
   const at::Tensor values = patch_values(settings(), nearest);
   const BatchScores scores =
       score_batch(settings(), nearest, values, embedding, input, search_, own_neighbours_);
+  const at::Tensor candidates = without_uncounted(embedding, values);
   std::vector<Result> results;
   for (int64_t i = 0; i < embedding.images; ++i) {
     const ImageScore& image = scores.images[i];
@@ -98,7 +114,8 @@ std::vector<Result> Detector::score(const Embedding& embedding, Size input,
     result.peak_y =
         (static_cast<double>(peak.y) + 0.5) / static_cast<double>(embedding.grid_height());
     if (keep_above)
-      result.patches = kept(embedding.image(i), embedding.of_image(values, i), *keep_above).cpu();
+      result.patches =
+          kept(embedding.image(i), embedding.of_image(candidates, i), *keep_above).cpu();
     results.push_back(std::move(result));
   }
   return results;

@@ -43,11 +43,14 @@ class Detector {
 
   /// One result for each image of the embedding. input: what the backbone saw. keep_above: also
   /// keeps the patches whose value, the distance to the nearest row in the units of the map, is at
-  /// or above this.
+  /// or above this. Patches that don't count have no part in anything and are 0 in the map, whose
+  /// blur is made of the others alone; where none counts the score is 0.
   std::vector<Result> score(const Embedding& embedding, Size input,
                             std::optional<double> keep_above = {}) const;
 
  private:
+  Neighbours nearest(const Embedding& embedding) const;
+
   std::shared_ptr<const Backbone> backbone_;
   std::shared_ptr<const MemoryBank> bank_;
   Preprocess preprocess_;

@@ -61,12 +61,19 @@ void Fit::add(const Embedding& embedding, Size input) {
   std::lock_guard lock(mutex_);
   const int64_t length = views() * embedding.patches();
   for (int64_t first = 0; first < embedding.rows.size(0); first += length) {
+    const int64_t image = first / embedding.patches();
+    const at::Tensor counted = embedding.counted.defined()
+                                   ? embedding.counted.slice(0, image, image + views())
+                                   : at::Tensor();
+    if (counted.defined() && !counted[0].any().item<bool>())
+      continue;  // nothing to learn, or score
     // A copy of its own: a slice would keep the whole batch alive.
     const at::Tensor rows = embedding.rows.slice(0, first, first + length)
                                 .to(at::kCPU, at::kFloat, false, /*copy=*/true);
     Embedding frame = embedding;
     frame.rows = rows;
     frame.images = views();
+    if (counted.defined()) frame.counted = counted.clone();
     frames_.push_back({std::move(frame), input});
   }
 }
@@ -126,10 +133,23 @@ Outliers Fit::outliers() const {
   return outliers_;
 }
 
-int64_t Fit::bank_rows(const std::vector<Frame>& frames) const {
+int64_t Fit::patches_of(const std::vector<Frame>& frames) {
   int64_t patches = 0;
-  for (const Frame& frame : frames) patches += frame.views.rows.size(0);
-  auto rows = static_cast<int64_t>(static_cast<double>(patches) * options_.coreset_ratio);
+  for (const Frame& frame : frames)
+    patches += frame.views.counted.defined()
+                   ? frame.views.spread(frame.views.counted).sum().item<int64_t>()
+                   : frame.views.rows.size(0);
+  return patches;
+}
+
+int64_t Fit::patches() const {
+  std::lock_guard lock(mutex_);
+  return patches_of(frames_);
+}
+
+int64_t Fit::bank_rows(const std::vector<Frame>& frames) const {
+  auto rows =
+      static_cast<int64_t>(static_cast<double>(patches_of(frames)) * options_.coreset_ratio);
   if (options_.bank_size > 0)
     rows = options_.bank_size;
   else if (options_.max_bank_size > 0)
@@ -140,8 +160,10 @@ int64_t Fit::bank_rows(const std::vector<Frame>& frames) const {
 MemoryBank Fit::build_from(const std::vector<Frame>& frames, int64_t rows_wanted,
                            const Monitor& monitor) const {
   std::vector<at::Tensor> parts;
-  for (const Frame& frame : frames) parts.push_back(frame.views.rows);
+  for (const Frame& frame : frames) parts.push_back(frame.views.rows_that_count());
   const at::Tensor patches = at::cat(parts).to(backbone_->device());
+  if (patches.size(0) == 0)
+    throw Error(ErrorCode::InvalidArgument, "The mask leaves no patch to make a bank of.");
   if (!patches.isfinite().all().item<bool>())
     throw Error(ErrorCode::Failed, "The network's features are not finite.");
 
@@ -226,6 +248,7 @@ void Fit::score_fold(const std::vector<Frame>& frames, std::span<const size_t> h
     Embedding one = frame.views;
     one.rows = one.image(0).to(backbone_->device());
     one.images = 1;
+    if (one.counted.defined()) one.counted = one.counted.slice(0, 0, 1);
     const Result result = detector.score(one, frame.input).front();
     scored[index] = {static_cast<float>(result.score), static_cast<float>(result.map_peak)};
   }

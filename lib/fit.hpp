@@ -46,10 +46,13 @@ class Fit {
   int64_t views() const { return 1 + static_cast<int64_t>(settings_.augmentation.size()); }
   uint64_t seed() const { return options_.seed; }
 
-  /// Keeps the frames' patches, in host memory. Each views() images of the embedding are one frame,
-  /// itself first. input: what the backbone saw.
+  /// Keeps the frames' patches, in host memory; those that don't count are not learnt, and a frame
+  /// of which none does is passed over. Each views() images of the embedding are one frame, itself
+  /// first. input: what the backbone saw.
   void add(const Embedding& embedding, Size input);
   int64_t frames() const;
+  /// Those that count, of all frames and their copies.
+  int64_t patches() const;
 
   /// How long the frames so far last, and what alarms are counted with; may change with each build.
   void set_video(const Video& video);
@@ -79,6 +82,7 @@ class Fit {
   std::vector<size_t> order_of_folds(size_t frames) const;
   void score_fold(const std::vector<Frame>& frames, std::span<const size_t> held_out, int64_t rows,
                   std::vector<HeldOut>& scored, const Monitor& monitor) const;
+  static int64_t patches_of(const std::vector<Frame>& frames);
   int64_t bank_rows(const std::vector<Frame>& frames) const;
 
   std::shared_ptr<const Backbone> backbone_;

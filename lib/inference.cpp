@@ -13,6 +13,7 @@
 #include "cuda/features.hpp"
 #include "cuda/module.hpp"
 #include "error.hpp"
+#include "masking.hpp"
 #include "parallel.hpp"
 #include "tiling.hpp"
 
@@ -185,6 +186,25 @@ size_t together(std::span<const Job> jobs) {
   return static_cast<size_t>(other - jobs.begin());
 }
 
+/// Says which patches count, where one of the jobs has a mask.
+void apply_masks(std::span<const Job> jobs, Size input, Embedding& embedding) {
+  if (std::none_of(jobs.begin(), jobs.end(), [](const Job& job) { return job.request.mask; }))
+    return;
+  const int64_t height = embedding.grid_height(), width = embedding.grid_width();
+  std::vector<at::Tensor> grids;
+  for (const Job& job : jobs) {
+    const Request& r = job.request;
+    if (!r.mask) {
+      grids.push_back(at::ones({job.views(), height, width}, at::kBool));
+      continue;
+    }
+    Copies copies;
+    if (r.fit) copies = {r.fit->settings().augmentation, r.fit->seed(), job.frame};
+    grids.push_back(patches_that_count(*r.mask, r.region, input, height, width, copies));
+  }
+  embedding.counted = at::cat(grids);
+}
+
 /// Scores those that have a detector, and returns the patches of each that has a fit.
 std::vector<Embedding> embed_and_score(const Backbone& backbone, Size input,
                                        std::span<const Job> jobs) {
@@ -203,6 +223,7 @@ std::vector<Embedding> embed_and_score(const Backbone& backbone, Size input,
     const Settings& settings = settings_of(r);
     Embedding embedding = tiled ? embed(backbone, settings, seen.slice(0, image, image + images))
                                 : PatchEmbedding(settings)(slice(features, image, images));
+    apply_masks(jobs.subspan(first, count), input, embedding);
     if (r.detector) {
       std::vector<Result> results = r.detector->score(embedding, input, r.keep_above);
       for (size_t i = 0; i < count; ++i) jobs[first + i].request.result = std::move(results[i]);

@@ -7,6 +7,7 @@
 
 #include "detector.hpp"
 #include "fit.hpp"
+#include "mask.hpp"
 
 namespace patchcore {
 
@@ -21,6 +22,8 @@ struct Request {
   std::optional<double> keep_above = {};  ///< see Detector::score
   const float* rgb_floats = nullptr;      ///< as rgb, from Preprocess::resize too
   const float* cuda_values = nullptr;     ///< on a GPU, from cuda::resize(), Normalised
+  const Mask* mask = nullptr;             ///< of the frame; null: all of it counts
+  Rectangle region = {};                  ///< where the input lies in the frame; only with a mask
 };
 
 /// Runs one batch: the backbone, then each request's own embedding, bank and scoring. On a CPU the

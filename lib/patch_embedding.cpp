@@ -96,6 +96,18 @@ at::Tensor Embedding::joined(const at::Tensor& values) const {
   return sum.div_(count);
 }
 
+at::Tensor Embedding::spread(const at::Tensor& grids) const {
+  std::vector<at::Tensor> parts;
+  for (const Place& tile : tiles)
+    parts.push_back(grids.narrow(1, tile.y, height).narrow(2, tile.x, width).flatten(1));
+  return at::cat(parts, 1).flatten();
+}
+
+at::Tensor Embedding::rows_that_count() const {
+  if (!counted.defined()) return rows;
+  return rows.index_select(0, at::nonzero(spread(counted)).flatten().to(rows.device()));
+}
+
 Embedding PatchEmbedding::operator()(const std::vector<at::Tensor>& maps) const {
   if (const auto* kernels = maps.front().is_cuda() ? cuda::kernels() : nullptr)
     if (auto embedding = cuda::embed(maps, settings_, *kernels)) return *embedding;

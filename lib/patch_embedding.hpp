@@ -18,6 +18,8 @@ struct Embedding {
   int64_t height = 0;  ///< patches of a tile: the finest layer's grid
   int64_t width = 0;
   std::vector<Place> tiles{1};  ///< in patches of the whole image; one: it was looked at whole
+  at::Tensor counted{};  ///< images x grid_height() x grid_width() bool: patches that count, by a
+                         ///< mask; undefined: all
 
   /// Of an image.
   int64_t patches() const { return static_cast<int64_t>(tiles.size()) * height * width; }
@@ -32,6 +34,13 @@ struct Embedding {
   /// images x patches() values to images x grid_height() x grid_width(): the mean where tiles
   /// overlap.
   at::Tensor joined(const at::Tensor& values) const;
+
+  /// What there is one of for each place of the grid (images x grid_height() x grid_width()), for
+  /// each patch: images * patches().
+  at::Tensor spread(const at::Tensor& grids) const;
+
+  /// The rows that count, sharing memory where that is all.
+  at::Tensor rows_that_count() const;
 
   /// The rows of one image, sharing memory.
   at::Tensor image(int64_t index) const { return of_image(rows, index); }

@@ -232,13 +232,33 @@ PATCHCORE_API gboolean patchcore_preprocess_resize_samples_floats(
     const PatchcorePreprocess* preprocess, const PatchcoreSampledImage* frame, gfloat* rgb,
     GError** error);
 
+/* ---- masks ---------------------------------------------------------------------------------- */
+
+typedef struct _PatchcoreMask PatchcoreMask;
+
+/* Which parts of a camera's picture count: patches elsewhere are neither learnt nor scored. A PNG
+ * of any size that has the frames' aspect; its bright pixels (128 and more of its grey) are what
+ * counts with the kind "focus" or NULL, and what is left out with "ignore". Masks don't change. */
+PATCHCORE_API PatchcoreMask* patchcore_mask_load(const gchar* path, const gchar* kind,
+                                                 GError** error);
+/* What lies beside a bank: of part.safetensors part.focus.png or part.ignore.png. NULL without an
+ * error: there is none. INVALID_ARGUMENT where there are both. */
+PATCHCORE_API PatchcoreMask* patchcore_mask_load_beside(const gchar* bank_path, GError** error);
+PATCHCORE_API PatchcoreMask* patchcore_mask_ref(PatchcoreMask* mask);
+PATCHCORE_API void patchcore_mask_unref(PatchcoreMask* mask);
+/* INVALID_ARGUMENT where frames of this size have another aspect, by more than a pixel of the
+ * mask's height, and where nothing of them counts. */
+PATCHCORE_API gboolean patchcore_mask_check(PatchcoreMask* mask, guint frame_width,
+                                            guint frame_height, GError** error);
+
 /* ---- fitting -------------------------------------------------------------------------------- */
 
 typedef struct _PatchcoreFit PatchcoreFit;
 
 /* A field that is 0 or NULL takes its default. */
 typedef struct {
-  const gchar* preset;   /* "paper", "official", "anomalib", "article"; default anomalib */
+  const gchar* preset;   /* "paper", "official", "anomalib", "article", "inspect"; default
+                            anomalib */
   guint resize_width;    /* default: the preset's size and crop */
   guint resize_height;   /* 0: the shorter side becomes resize_width, the aspect is kept */
   guint crop;            /* centred square; counts only with a resize_width */
@@ -357,6 +377,9 @@ typedef struct {
    * from patchcore_cuda_resize(), in a GPU's memory, whichever context's. Must be complete, and is
    * not read any more once patchcore_infer() has returned */
   const gfloat* cuda_values;
+  PatchcoreMask* mask; /* of the frames; NULL: all of them counts */
+  /* where the input lies in the frame, in fractions of it, as in PatchcoreGeometry; with a mask */
+  gdouble x, y, w, h;
 } PatchcoreRequest;
 
 /* One batch of frames of one input size: a single pass of the network, then each request's own

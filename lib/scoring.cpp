@@ -102,10 +102,19 @@ at::Tensor anomaly_map(const Settings& settings, const at::Tensor& patches, Size
   return anomaly_maps(settings, patches.unsqueeze(0), input)[0];
 }
 
-at::Tensor anomaly_maps(const Settings& settings, const at::Tensor& patches, Size input) {
+at::Tensor anomaly_maps(const Settings& settings, const at::Tensor& patches, Size input,
+                        const at::Tensor& counted) {
   const at::Tensor down = spread(settings, patches.size(1), input.height).to(patches.device());
   const at::Tensor across = spread(settings, patches.size(2), input.width).to(patches.device());
-  return at::matmul(at::matmul(down, patches), across.t());
+  const auto blurred = [&](const at::Tensor& grids) {
+    return at::matmul(at::matmul(down, grids), across.t());
+  };
+  if (!counted.defined()) return blurred(patches);
+  const at::Tensor weights = counted.to(patches.device(), at::kFloat);
+  const at::Tensor pixels =
+      at::upsample_nearest2d(weights.unsqueeze(1), {input.height, input.width}).squeeze(1);
+  return at::where(pixels.gt(0), blurred(patches * weights) / blurred(weights),
+                   at::zeros({}, patches.options()));
 }
 
 }  // namespace patchcore

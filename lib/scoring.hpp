@@ -33,7 +33,9 @@ int64_t patch_values_need(const Settings& settings, int64_t bank_rows);
 /// patches: h x w float, in the settings' distance. Returns input.height x input.width float.
 at::Tensor anomaly_map(const Settings& settings, const at::Tensor& patches, Size input);
 
-/// The same of several images: N x h x w to N x input.height x input.width.
-at::Tensor anomaly_maps(const Settings& settings, const at::Tensor& patches, Size input);
+/// The same of several images: N x h x w to N x input.height x input.width. counted: N x h x w
+/// bool, or undefined: patches elsewhere have no part in the blur, and the map is 0 there.
+at::Tensor anomaly_maps(const Settings& settings, const at::Tensor& patches, Size input,
+                        const at::Tensor& counted = {});
 
 }  // namespace patchcore

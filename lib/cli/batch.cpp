@@ -71,6 +71,7 @@ class Batch {
 
   InputGeometry geometry(const ImageFile& file, Size size) const {
     try {
+      if (pattern_.mask) pattern_.mask->check(size);
       return preprocess_.geometry(size);
     } catch (const Error& error) {
       // Of this image, not of the command line: others may fit.
@@ -85,6 +86,7 @@ class Batch {
       const Waiting& one = waiting_[i];
       requests[i].rgb = one.rgb.empty() ? nullptr : one.rgb.data();
       requests[i].rgb_floats = one.rgb_floats.empty() ? nullptr : one.rgb_floats.data();
+      requests[i].region = one.geometry.region;
     }
     infer(backbone_, waiting_.front().geometry.input, requests);
     for (size_t i = 0; i < requests.size(); ++i)
@@ -104,16 +106,19 @@ class Batch {
 
 }  // namespace
 
-void score_images(const Detector& detector, std::span<const ImageFile> files, const Sink& sink,
-                  int batch_size, int preview_side) {
+void score_images(const Detector& detector, const MaskPtr& mask, std::span<const ImageFile> files,
+                  const Sink& sink, int batch_size, int preview_side) {
   Request pattern;
+  pattern.mask = mask.get();
   pattern.detector = &detector;
   Batch(detector.backbone(), detector.preprocess(), pattern, sink, batch_size, preview_side)
       .run(files);
 }
 
-void fit_images(Fit& fit, std::span<const ImageFile> files, const Sink& sink, int batch_size) {
+void fit_images(Fit& fit, const MaskPtr& mask, std::span<const ImageFile> files, const Sink& sink,
+                int batch_size) {
   Request pattern;
+  pattern.mask = mask.get();
   pattern.fit = &fit;
   Batch(fit.backbone(), fit.preprocess(), pattern, sink, batch_size).run(files);
 }

@@ -7,6 +7,7 @@
 #include "detector.hpp"
 #include "fit.hpp"
 #include "images.hpp"
+#include "mask.hpp"
 #include "preprocess.hpp"
 
 namespace patchcore::cli {
@@ -20,6 +21,9 @@ struct Processed {
   cv::Mat preview{};  ///< RGB, the whole image at another size; empty where none was asked for
 };
 
+/// Which parts of the images count.
+using MaskPtr = std::shared_ptr<const Mask>;
+
 using Sink = std::function<void(const Processed&)>;
 
 /// Images run at a time where nobody says otherwise: enough to use all of a CPU's cores.
@@ -28,10 +32,11 @@ inline constexpr int kDefaultBatchSize = 8;
 /// Reads the files and scores them, or adds them to a fit. Neighbours in the list that become
 /// inputs of the same size share a batch. `sink` gets every image in the list's order, from the
 /// calling thread. Throws Error, naming the file, where an image can't be read or brought to the
-/// network's input. preview_side: pixels of a preview's longer side; 0: no previews.
-void score_images(const Detector& detector, std::span<const ImageFile> files, const Sink& sink,
-                  int batch_size = kDefaultBatchSize, int preview_side = 0);
-void fit_images(Fit& fit, std::span<const ImageFile> files, const Sink& sink,
+/// network's input, and where it has another aspect than the mask. mask: may be nullptr.
+/// preview_side: pixels of a preview's longer side; 0: no previews.
+void score_images(const Detector& detector, const MaskPtr& mask, std::span<const ImageFile> files,
+                  const Sink& sink, int batch_size = kDefaultBatchSize, int preview_side = 0);
+void fit_images(Fit& fit, const MaskPtr& mask, std::span<const ImageFile> files, const Sink& sink,
                 int batch_size = kDefaultBatchSize);
 
 }  // namespace patchcore::cli

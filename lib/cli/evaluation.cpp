@@ -47,7 +47,7 @@ Evaluation::Tally Evaluation::see(const TestGroup& group, uint32_t number) {
     see(image, group, group.masks.empty() ? cv::Mat() : read_grey(group.masks[index]), tally);
     progress_.show("Scoring", static_cast<double>(++done_) / static_cast<double>(total));
   };
-  score_images(detector_, group.images, sink, kDefaultBatchSize,
+  score_images(detector_, options_.mask, group.images, sink, kDefaultBatchSize,
                options_.gallery ? Gallery::kSide : 0);
   return tally;
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "batch.hpp"
 #include "bootstrap.hpp"
 #include "dataset.hpp"
 #include "detector.hpp"
@@ -34,6 +35,7 @@ struct EvaluationOptions {
   BootstrapOptions bootstrap;
   PixelGeometry geometry = PixelGeometry::Mask;
   Gallery* gallery = nullptr;  ///< to show the images to, if any
+  MaskPtr mask = nullptr;      ///< nullptr: all of the images counts
 };
 
 struct EvaluationResult {

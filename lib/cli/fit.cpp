@@ -21,6 +21,7 @@ namespace {
 struct FitCommand {
   NetworkOptions network;
   FitOptions fit;
+  MaskOptions mask;
   std::string images;
   std::string output;
   int batch_size = kDefaultBatchSize;
@@ -28,19 +29,13 @@ struct FitCommand {
   bool rate_asked = false;  ///< for a false alarm rate, which has a default
 };
 
-/// Adds the images and returns the number of their patches.
-int64_t gather(Fit& fit, const std::vector<ImageFile>& files, const FitCommand& command,
-               Progress& progress) {
-  const int step = fit.backbone().layers().front().stride;
-  int64_t patches = 0;
+void gather(Fit& fit, const std::vector<ImageFile>& files, const FitCommand& command,
+            Progress& progress) {
   double done = 0;
-  const auto count = [&](const Processed& image) {
-    const Size input = image.geometry.input;
-    patches += int64_t{(input.width + step - 1) / step} * ((input.height + step - 1) / step);
+  const auto count = [&](const Processed&) {
     progress.show("Reading images", ++done / static_cast<double>(files.size()));
   };
-  fit_images(fit, files, count, command.batch_size);
-  return patches;
+  fit_images(fit, open_mask(command.mask, command.output), files, count, command.batch_size);
 }
 
 /// What the threshold was found with, in words: "2 of 200 (1 %, below 3.1 %)".
@@ -109,7 +104,7 @@ void run(const FitCommand& command) {
 
   Progress progress;
   const auto files = require_images(command.images);
-  const int64_t patches = gather(fit, files, command, progress);
+  gather(fit, files, command, progress);
   if (command.frame_rate > 0)
     fit.set_video({.seconds = static_cast<double>(fit.frames()) / command.frame_rate});
   const c10::InferenceMode no_gradients;
@@ -119,7 +114,7 @@ void run(const FitCommand& command) {
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
   tell_outliers(fit.outliers(), files, options.drop_outliers);
   warn_if_unresolved(command, bank.calibration);
-  summarise(bank, patches, time.count(), command.output);
+  summarise(bank, fit.patches(), time.count(), command.output);
 }
 
 /// Refuses a text, and says why, that CLI11's own checks would let pass.
@@ -174,6 +169,7 @@ void add_fit(CLI::App& app) {
       ->required()
       ->type_name("FILE");
   add_network_options(fit, command->network);
+  add_mask_options(fit, command->mask);
   add_fit_options(fit, command->fit);
   auto* frame_rate = fit.add_option("--frame-rate", command->frame_rate,
                                     "The images are video, so many of them a second")

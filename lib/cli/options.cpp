@@ -90,7 +90,7 @@ void add_network_options(CLI::App& command, NetworkOptions& options) {
       ->type_name("FILE");
   command.add_option("--layers", options.layers, "Its layers, finest first, such as layer2,layer3")
       ->type_name("L,L");
-  command.add_option("--preset", options.preset, "paper, official, anomalib or article")
+  command.add_option("--preset", options.preset, "paper, official, anomalib, article or inspect")
       ->check(parsed_by(parse_preset))
       ->type_name("P")
       ->capture_default_str();
@@ -122,7 +122,24 @@ void add_bank_options(CLI::App& command, BankOptions& options) {
       .add_option("--weights", options.weights,
                   "The network's weights [where they were for the fit]")
       ->type_name("FILE");
+  add_mask_options(command, options.mask);
   add_device_options(command, options.device);
+}
+
+void add_mask_options(CLI::App& command, MaskOptions& options) {
+  auto* mask =
+      command
+          .add_option("--mask", options.file,
+                      "PNG that says which parts of the images count, of their aspect, any size "
+                      "[NAME.focus.png or NAME.ignore.png beside the bank NAME.safetensors]")
+          ->type_name("FILE");
+  command
+      .add_option("--mask-kind", options.kind,
+                  "What its bright pixels are: focus, what counts; ignore, what is left out")
+      ->check(CLI::IsMember({"focus", "ignore"}))
+      ->type_name("K")
+      ->capture_default_str()
+      ->needs(mask);
 }
 
 Settings make_settings(const NetworkOptions& options) {
@@ -150,6 +167,17 @@ std::shared_ptr<const Backbone> open_network(const NetworkOptions& options) {
   auto backbone = Backbone::get(wanted);
   check_sizes(make_settings(options), *backbone);
   return backbone;
+}
+
+std::shared_ptr<const Mask> open_mask(const MaskOptions& options, const std::string& bank) {
+  try {
+    return options.file.empty() ? Mask::beside(bank)
+                                : Mask::load(options.file, parse_mask_kind(options.kind));
+  } catch (const Error& error) {
+    // Of the files, not of the command line.
+    if (error.code() != ErrorCode::InvalidArgument) throw;
+    throw Error(ErrorCode::OpenRead, error.what());
+  }
 }
 
 std::unique_ptr<const Detector> open_detector(const BankOptions& options) {

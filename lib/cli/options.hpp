@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "detector.hpp"
+#include "mask.hpp"
 
 namespace CLI {
 class App;
@@ -31,16 +32,24 @@ struct NetworkOptions {
   DeviceOptions device;
 };
 
+/// Which parts of the images count.
+struct MaskOptions {
+  std::string file;  ///< empty: what lies beside the bank, if anything
+  std::string kind = "focus";
+};
+
 /// The choice of a bank that exists: score and evaluate.
 struct BankOptions {
   std::string bank;
   std::string weights;  ///< empty: where the bank says that they were
+  MaskOptions mask;
   DeviceOptions device;
 };
 
 /// Options of the command line, filled in when it is parsed.
 void add_network_options(CLI::App& command, NetworkOptions& options);
 void add_bank_options(CLI::App& command, BankOptions& options);
+void add_mask_options(CLI::App& command, MaskOptions& options);
 
 /// Throws Error: InvalidArgument where an option makes no sense, and what Backbone::get throws.
 Settings make_settings(const NetworkOptions& options);
@@ -53,6 +62,9 @@ Size check_sizes(const Settings& settings, const Backbone& backbone);
 /// Loads bank and network. Throws Error, never InvalidArgument for what a file holds, and always
 /// naming the file: NotFound, OpenRead, Incompatible.
 std::unique_ptr<const Detector> open_detector(const BankOptions& options);
+
+/// nullptr: all counts. Throws what Mask::load() and Mask::beside() throw.
+std::shared_ptr<const Mask> open_mask(const MaskOptions& options, const std::string& bank);
 
 /// A file's name as messages show it.
 std::string quoted(const std::string& file);

@@ -198,7 +198,8 @@ START_TEST(learning_is_cancelled_at_whatever_moment) {
 END_TEST
 
 START_TEST(a_false_alarm_that_was_learnt_is_none_any_more_in_every_preset) {
-  for (const Preset preset : {Preset::Paper, Preset::Official, Preset::Anomalib, Preset::Article}) {
+  for (const Preset preset :
+       {Preset::Paper, Preset::Official, Preset::Anomalib, Preset::Article, Preset::Inspect}) {
     Settings s = Settings::from_preset(preset);
     s.resize = {kInput.width, kInput.height};
     s.crop = 0;

@@ -48,7 +48,8 @@ Result kept_above(const Detector& detector, const Picture& picture, double bound
 }  // namespace
 
 START_TEST(a_foreign_patch_scores_above_every_normal_frame_in_every_preset) {
-  for (const Preset preset : {Preset::Paper, Preset::Official, Preset::Anomalib, Preset::Article}) {
+  for (const Preset preset :
+       {Preset::Paper, Preset::Official, Preset::Anomalib, Preset::Article, Preset::Inspect}) {
     Settings s = Settings::from_preset(preset);
     s.resize = {kInput.width, kInput.height};
     s.crop = 0;

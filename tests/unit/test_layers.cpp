@@ -65,7 +65,7 @@ void assert_embedded(const std::string& name, const Names& all, const std::strin
     int64_t channels = 0;
     for (const auto& map : features) channels += map.size(1);
     for (const Preset preset :
-         {Preset::Paper, Preset::Official, Preset::Anomalib, Preset::Article}) {
+         {Preset::Paper, Preset::Official, Preset::Anomalib, Preset::Article, Preset::Inspect}) {
       const Settings s = Settings::from_preset(preset);
       const Embedding embedding = PatchEmbedding(s)(features);
       ck_assert_int_eq(embedding.height, 64 / net->layers().front().stride);

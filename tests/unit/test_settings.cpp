@@ -8,7 +8,10 @@ using namespace patchcore;
 
 namespace {
 
-constexpr Preset kPresets[] = {Preset::Paper, Preset::Official, Preset::Anomalib, Preset::Article};
+constexpr Preset kPublished[] = {Preset::Paper, Preset::Official, Preset::Anomalib,
+                                 Preset::Article};
+constexpr Preset kPresets[] = {Preset::Paper, Preset::Official, Preset::Anomalib, Preset::Article,
+                               Preset::Inspect};
 
 }  // namespace
 
@@ -82,13 +85,25 @@ START_TEST(each_preset_scores_images_as_its_source_does) {
 END_TEST
 
 START_TEST(each_preset_makes_maps_as_its_source_does) {
-  for (const Preset preset : kPresets) {
+  for (const Preset preset : kPublished) {
     const Settings s = Settings::from_preset(preset);
     const bool official = preset == Preset::Paper || preset == Preset::Official;
     ck_assert(s.map_upsampling == (official ? Interpolation::Bilinear : Interpolation::Nearest));
     ck_assert(s.map_border == (official ? Border::Symmetric : Border::Reflect));
     ck_assert(s.map_sigma == 4.0);
   }
+}
+END_TEST
+
+/// The table of docs/accuracy.md that the choices were made by.
+START_TEST(inspect_is_anomalib_but_for_what_was_chosen) {
+  Settings expected = Settings::from_preset(Preset::Anomalib);
+  expected.preset = Preset::Inspect;
+  expected.resize = {224, 224};
+  expected.image_scoring = ImageScoring::MapMaximum;
+  expected.map_upsampling = Interpolation::Bilinear;
+  expected.map_sigma = 6;
+  ck_assert(Settings::from_preset(Preset::Inspect) == expected);
 }
 END_TEST
 
@@ -101,13 +116,14 @@ START_TEST(every_preset_knows_its_name) {
   assert_text(nick(Preset::Official), "official");
   assert_text(nick(Preset::Anomalib), "anomalib");
   assert_text(nick(Preset::Article), "article");
+  assert_text(nick(Preset::Inspect), "inspect");
 }
 END_TEST
 
 START_TEST(an_unknown_preset_is_refused_with_the_known_ones) {
   for (const char* text : {"", "Paper", "best", "paper "})
-    assert_refused(ErrorCode::InvalidArgument, {"paper, official, anomalib, article"}, text,
-                   [&] { parse_preset(text); });
+    assert_refused(ErrorCode::InvalidArgument, {"paper, official, anomalib, article, inspect"},
+                   text, [&] { parse_preset(text); });
 }
 END_TEST
 
@@ -224,6 +240,7 @@ int main() {
   tcase_add_test(tests, each_preset_thins_its_bank_as_its_source_does);
   tcase_add_test(tests, each_preset_scores_images_as_its_source_does);
   tcase_add_test(tests, each_preset_makes_maps_as_its_source_does);
+  tcase_add_test(tests, inspect_is_anomalib_but_for_what_was_chosen);
   tcase_add_test(tests, every_preset_knows_its_name);
   tcase_add_test(tests, an_unknown_preset_is_refused_with_the_known_ones);
   tcase_add_test(tests, settings_come_back_from_their_metadata);
