@@ -18,7 +18,8 @@ const Nicks<Preset>& nicks(Preset) {
   static const auto& table = *new Nicks<Preset>{{Preset::Paper, "paper"},
                                                 {Preset::Official, "official"},
                                                 {Preset::Anomalib, "anomalib"},
-                                                {Preset::Article, "article"}};
+                                                {Preset::Article, "article"},
+                                                {Preset::Inspect, "inspect"}};
   return table;
 }
 
@@ -295,6 +296,11 @@ Settings Settings::from_preset(Preset preset) {
     s.merge = Interpolation::Nearest;
     s.coreset_start = CoresetStart::FirstPoint;
     s.image_scoring = ImageScoring::Article;
+  } else if (preset == Preset::Inspect) {
+    s.resize = {224, 224};
+    s.image_scoring = ImageScoring::MapMaximum;
+    s.map_upsampling = Interpolation::Bilinear;
+    s.map_sigma = 6;
   }
   return s;
 }

@@ -9,7 +9,13 @@
 namespace patchcore {
 
 /// Whose choices are followed; docs/presets.md compares them.
-enum class Preset { Paper, Official, Anomalib, Article };
+enum class Preset {
+  Paper,
+  Official,
+  Anomalib,
+  Article,
+  Inspect,  ///< what found most; chosen as docs/accuracy.md tells
+};
 
 /// How the features of a patch's neighbourhood become one vector a layer.
 enum class Neighbourhood {
@@ -122,7 +128,7 @@ struct Settings {
   bool operator==(const Settings&) const = default;
 };
 
-/// "paper", "official", "anomalib", "article"; throws Error(InvalidArgument).
+/// "paper", "official", "anomalib", "article", "inspect"; throws Error(InvalidArgument).
 Preset parse_preset(std::string_view text);
 const char* nick(Preset preset);
 

@@ -52,7 +52,8 @@ std::vector<Picture> pictures() {
 }  // namespace
 
 START_TEST(a_gpu_scores_as_the_cpu_does_in_every_preset) {
-  for (const Preset preset : {Preset::Paper, Preset::Official, Preset::Anomalib, Preset::Article}) {
+  for (const Preset preset :
+       {Preset::Paper, Preset::Official, Preset::Anomalib, Preset::Article, Preset::Inspect}) {
     Settings s = Settings::from_preset(preset);
     s.resize = {kInput.width, kInput.height};
     s.crop = 0;
