@@ -95,10 +95,10 @@ std::vector<Result> Detector::score(const Embedding& embedding, Size input,
     throw Error(ErrorCode::Incompatible, "The bank's rows have " + std::to_string(bank_->width()) +
                                              " values, the network's patches " +
                                              std::to_string(embedding.rows.size(1)) + ".");
-  const Neighbours nearest = this->nearest(embedding);
-  const at::Tensor values = patch_values(settings(), nearest);
+  const Neighbours found = nearest(embedding);
+  const at::Tensor values = patch_values(settings(), found);
   const BatchScores scores =
-      score_batch(settings(), nearest, values, embedding, input, search_, own_neighbours_);
+      score_batch(settings(), found, values, embedding, input, search_, own_neighbours_);
   const at::Tensor candidates = without_uncounted(embedding, values);
   std::vector<Result> results;
   for (int64_t i = 0; i < embedding.images; ++i) {

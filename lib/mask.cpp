@@ -16,20 +16,23 @@ namespace patchcore {
 namespace {
 
 constexpr int kBright = 128;
+constexpr double kRounding = 1e-6;  // pixels
 
 std::string text(Size size) {
   return std::to_string(size.width) + " x " + std::to_string(size.height);
 }
 
-/// The mask's pixels between the edges of each of `cells` cells that a part of a side is cut into:
-/// cells + 1 borders. A cell has one pixel at least.
+/// The mask's pixels that lie, if only in part, in each of `cells` cells that a part of a side is
+/// cut into: from the first to before the last. A cell has one at least.
 std::vector<std::pair<int, int>> spans(double begin, double length, int64_t cells, int side) {
   std::vector<std::pair<int, int>> found;
   const double step = length * side / static_cast<double>(cells);
   for (int64_t i = 0; i < cells; ++i) {
     const double from = begin * side + step * static_cast<double>(i);
-    const int first = std::clamp(static_cast<int>(std::lround(from)), 0, side - 1);
-    const int last = std::clamp(static_cast<int>(std::lround(from + step)), first + 1, side);
+    const auto begin_of = static_cast<int>(std::floor(from + kRounding));
+    const auto end_of = static_cast<int>(std::ceil(from + step - kRounding));
+    const int first = std::clamp(begin_of, 0, side - 1);
+    const int last = std::clamp(end_of, first + 1, side);
     found.emplace_back(first, last);
   }
   return found;

@@ -3,6 +3,7 @@
 
 #include <tuple>
 
+#include "../png_file.hpp"
 #include "c_api.hpp"
 
 using namespace c_api;
@@ -283,6 +284,58 @@ START_TEST(alarms_an_hour_need_the_time_of_the_frames) {
 }
 END_TEST
 
+START_TEST(a_mask_is_checked_and_what_it_leaves_out_is_not_learnt) {
+  const TemporaryFolder folder;
+  const std::string file = folder.file("bank.focus.png");
+  ErrorPtr error;
+  ck_assert_ptr_null(
+      patchcore_mask_load_beside(folder.file("bank.safetensors").c_str(), error.out()));
+  error.assert_none();
+  ck_assert_ptr_null(patchcore_mask_load(file.c_str(), nullptr, error.out()));
+  error.assert_is(PATCHCORE_ERROR_NOT_FOUND, file.c_str());
+  write_mask(file, 8, 8, [](unsigned x, unsigned) { return x < 4; });
+  ck_assert_ptr_null(patchcore_mask_load(file.c_str(), "both", error.out()));
+  error.assert_is(PATCHCORE_ERROR_INVALID_ARGUMENT, "both");
+  PatchcoreMask* mask =
+      patchcore_mask_load_beside(folder.file("bank.safetensors").c_str(), error.out());
+  ck_assert_ptr_nonnull(mask);
+  ck_assert(patchcore_mask_check(mask, 640, 640, error.out()));
+  ck_assert(!patchcore_mask_check(mask, 640, 480, error.out()));
+  error.assert_is(PATCHCORE_ERROR_INVALID_ARGUMENT, "8 x 8");
+  ck_assert(!patchcore_mask_check(mask, 640, 0, error.out()));
+
+  const Backbone backbone = builtin();
+  const auto rgb = stripes(1);
+  const auto rows_of = [&](gdouble x, gdouble w, gboolean accepted, bool masked = true) -> guint64 {
+    PatchcoreFitOptions options = small();
+    options.coreset_ratio = 1;
+    const Fit fit = new_fit(options, backbone);
+    PatchcoreRequest request{};
+    request.rgb = rgb.data();
+    request.fit = fit.get();
+    request.mask = masked ? mask : nullptr;
+    request.x = x;
+    request.w = w;
+    request.h = 1;
+    ck_assert_int_eq(patchcore_infer(backbone.get(), kSide, kSide, &request, 1, error.out()),
+                     accepted);
+    if (!accepted) return 0;
+    Bank bank(patchcore_fit_build(fit.get(), nullptr, nullptr, nullptr, error.out()));
+    error.assert_none();
+    return info_of(bank).rows;
+  };
+  const guint64 all = rows_of(0, 1, TRUE, /*masked=*/false);
+  ck_assert_uint_lt(rows_of(0, 1, TRUE), all);
+  ck_assert_uint_eq(rows_of(0, 0.5, TRUE), all);  // of this part all counts
+  rows_of(0.5, 0.6, FALSE);
+  error.assert_is(PATCHCORE_ERROR_INVALID_ARGUMENT, "beside the frame");
+  rows_of(0, 0, FALSE);  // as a request that says nothing of its place
+  error.assert_is(PATCHCORE_ERROR_INVALID_ARGUMENT, "beside the frame");
+  patchcore_mask_unref(patchcore_mask_ref(mask));
+  patchcore_mask_unref(mask);
+}
+END_TEST
+
 int main() {
   Suite* suite = suite_create("c-api");
   TCase* fits = tcase_create("fits");
@@ -306,6 +359,7 @@ int main() {
   tcase_add_test(results, video_becomes_the_input_that_its_rgb_does);
   tcase_add_test(results, values_in_a_gpus_memory_are_not_taken_by_a_network_on_the_cpu);
   tcase_add_test(results, alarms_an_hour_need_the_time_of_the_frames);
+  tcase_add_test(results, a_mask_is_checked_and_what_it_leaves_out_is_not_learnt);
   suite_add_tcase(suite, results);
   return run_suite(suite);
 }
