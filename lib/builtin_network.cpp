@@ -16,14 +16,14 @@ namespace {
 
 /// As in builtin/network.py.
 struct StageShape {
-  int channels, blocks;
+  int side, stride;  ///< of the convolution that makes it smaller
+  int channels;
   const char* layer;  ///< null: none ends here
   int components;     ///< of the layer
 };
 
-constexpr int kStemChannels = 24, kStemStride = 2;
 constexpr std::array<StageShape, 3> kStages{
-    {{48, 1, nullptr, 0}, {96, 2, "fine", 64}, {144, 1, "coarse", 96}}};
+    {{7, 4, 32, nullptr, 0}, {3, 2, 96, "fine", 64}, {3, 2, 144, "coarse", 96}}};
 
 std::string_view embedded() {
   return {&patchcore_builtin_begin,
@@ -44,9 +44,9 @@ const std::string& embedded_id() {
 
 std::vector<FeatureLayer> BuiltinNetwork::all_layers() {
   std::vector<FeatureLayer> layers;
-  int stride = kStemStride;
+  int stride = 1;
   for (const StageShape& stage : kStages) {
-    stride *= 2;
+    stride *= stage.stride;
     if (stage.layer) layers.push_back({stage.layer, stage.components, stride});
   }
   return layers;
@@ -56,19 +56,16 @@ BuiltinNetwork::BuiltinNetwork(const BackboneOptions& options, std::vector<Featu
                                c10::Device device)
     : Backbone(options, std::move(chosen), device, embedded_id()) {
   ConvolutionReader reader(WeightsFile("the built-in network", embedded()), options, device);
-  stem_ = reader.read("stem", {3, kStemChannels, 3, 1, kStemStride});
-  int in = kStemChannels, step = kStemStride;
+  int in = 3, step = 1;
   for (size_t i = 0; step < stride(); ++i) {
     const StageShape& shape = kStages[i];
     const std::string name = "stages." + std::to_string(i);
-    Stage stage{reader.read(name + ".down", {in, shape.channels, 3, step, 2}), {}, {}};
+    Stage stage;
+    stage.down = reader.read(name + ".down", {in, shape.channels, shape.side, step, shape.stride});
     in = shape.channels;
-    step *= 2;
-    for (int block = 0; block < shape.blocks; ++block) {
-      const std::string conv = name + ".blocks." + std::to_string(block) + ".conv";
-      stage.blocks.push_back(
-          {reader.read(conv + "1", {in, in, 3, step}), reader.read(conv + "2", {in, in, 3, step})});
-    }
+    step *= shape.stride;
+    stage.first = reader.read(name + ".conv1", {in, in, 3, step});
+    stage.second = reader.read(name + ".conv2", {in, in, 3, step});
     if (std::any_of(layers().begin(), layers().end(),
                     [&](const FeatureLayer& layer) { return layer.stride == step; }))
       stage.head.push_back(reader.read(shape.layer, {in, shape.components, 1, step}));
@@ -77,12 +74,11 @@ BuiltinNetwork::BuiltinNetwork(const BackboneOptions& options, std::vector<Featu
 }
 
 std::vector<at::Tensor> BuiltinNetwork::features(const at::Tensor& input) const {
-  at::Tensor x = stem_(stem_.prepared(input), Activation::ReLU);
+  at::Tensor x = stages_.front().down.prepared(input);
   std::vector<at::Tensor> outputs;
   for (const Stage& stage : stages_) {
     x = stage.down(x, Activation::ReLU);
-    for (const Block& block : stage.blocks)
-      x = block.second.plus(block.first(x, Activation::ReLU), x, Activation::ReLU);
+    x = stage.second.plus(stage.first(x, Activation::ReLU), x, Activation::ReLU);
     for (const Convolution& head : stage.head) outputs.push_back(head(x, Activation::None));
   }
   return outputs;

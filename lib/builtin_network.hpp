@@ -20,19 +20,13 @@ class BuiltinNetwork : public Backbone {
   std::vector<at::Tensor> features(const at::Tensor& input) const override;
 
  private:
-  /// Two convolutions, to whose result what came in is added.
-  struct Block {
-    Convolution first, second;
-  };
-
-  /// A convolution that halves the size, blocks, and the head whose output is a layer.
+  /// A convolution that makes it smaller, two to whose result what came in is added, and the head
+  /// whose output is a layer.
   struct Stage {
-    Convolution down;
-    std::vector<Block> blocks;
+    Convolution down, first, second;
     std::vector<Convolution> head;  ///< one, or none where no layer that is wanted ends here
   };
 
-  Convolution stem_;
   std::vector<Stage> stages_;
 };
 

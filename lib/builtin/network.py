@@ -9,9 +9,8 @@ from torch.nn import functional as F
 MEAN = (0.485, 0.456, 0.406)
 DEVIATION = (0.229, 0.224, 0.225)
 
-STEM = 24
-WIDTHS = (48, 96, 144)   # of the stages at strides 4, 8 and 16
-BLOCKS = (1, 2, 1)
+STEM = 32                # channels at stride 4
+WIDTHS = (96, 144)       # of the stages at strides 8 and 16
 FINE, COARSE = 64, 96    # principal components of the teacher's layer2 and layer3
 
 
@@ -79,18 +78,15 @@ class Block(nn.Module):
 
 
 class Stage(nn.Module):
-    """Half the size, then blocks."""
+    """A convolution that makes it smaller, and a block."""
 
-    def __init__(self, inputs, width, blocks):
+    def __init__(self, inputs, width, side=3, stride=2):
         super().__init__()
-        self.down = convolution(inputs, width, stride=2)
-        self.blocks = nn.ModuleList(Block(width) for _ in range(blocks))
+        self.down = convolution(inputs, width, side, stride)
+        self.block = Block(width)
 
     def forward(self, x):
-        x = F.relu(self.down(x))
-        for block in self.blocks:
-            x = block(x)
-        return x
+        return self.block(F.relu(self.down(x)))
 
 
 class Student(nn.Module):
@@ -98,20 +94,17 @@ class Student(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.stem = convolution(3, STEM, stride=2)
-        inputs = (STEM,) + WIDTHS[:-1]
-        self.stages = nn.ModuleList(map(Stage, inputs, WIDTHS, BLOCKS))
-        self.fine = nn.Conv2d(WIDTHS[1], FINE, 1)
-        self.coarse = nn.Conv2d(WIDTHS[2], COARSE, 1)
+        self.stages = nn.ModuleList([Stage(3, STEM, side=7, stride=4), Stage(STEM, WIDTHS[0]),
+                                     Stage(WIDTHS[0], WIDTHS[1])])
+        self.fine = nn.Conv2d(WIDTHS[0], FINE, 1)
+        self.coarse = nn.Conv2d(WIDTHS[1], COARSE, 1)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, images):
-        x = F.relu(self.stem(images))
-        outputs = []
+        outputs = [images]
         for stage in self.stages:
-            x = stage(x)
-            outputs.append(x)
-        return self.fine(outputs[1]), self.coarse(outputs[2])
+            outputs.append(stage(outputs[-1]))
+        return self.fine(outputs[2]), self.coarse(outputs[3])
 
 
 def folded(pair):
@@ -129,12 +122,10 @@ def save(student, path, metadata):
         tensors[name + ".weight"] = weight.detach().half().contiguous()
         tensors[name + ".bias"] = bias.detach().half().contiguous()
 
-    add("stem", *folded(student.stem))
     for number, stage in enumerate(student.stages):
         add(f"stages.{number}.down", *folded(stage.down))
-        for index, block in enumerate(stage.blocks):
-            add(f"stages.{number}.blocks.{index}.conv1", *folded(block.conv1))
-            add(f"stages.{number}.blocks.{index}.conv2", *folded(block.conv2))
+        add(f"stages.{number}.conv1", *folded(stage.block.conv1))
+        add(f"stages.{number}.conv2", *folded(stage.block.conv2))
     for name in ("fine", "coarse"):
         head = getattr(student, name)
         add(name, head.weight, head.bias)

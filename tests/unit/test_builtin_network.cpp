@@ -18,15 +18,12 @@ class Plain {
   Plain() : weights_(std::filesystem::path(file)) {}
 
   std::vector<at::Tensor> operator()(const at::Tensor& input) {
-    at::Tensor x = convolved(input, "stem", 2).relu();
+    at::Tensor x = input;
     std::vector<at::Tensor> outputs;
-    for (int stage = 0; weights_.contains(name(stage) + ".down.weight"); ++stage) {
-      x = convolved(x, name(stage) + ".down", 2).relu();
-      for (int i = 0;; ++i) {
-        const std::string block = name(stage) + ".blocks." + std::to_string(i) + ".conv";
-        if (!weights_.contains(block + "1.weight")) break;
-        x = (x + convolved(convolved(x, block + "1").relu(), block + "2")).relu();
-      }
+    for (int stage = 0; stage < 3; ++stage) {
+      x = convolved(x, name(stage) + ".down", stage == 0 ? 4 : 2).relu();
+      x = (x + convolved(convolved(x, name(stage) + ".conv1").relu(), name(stage) + ".conv2"))
+              .relu();
       if (stage == 1) outputs.push_back(convolved(x, "fine"));
       if (stage == 2) outputs.push_back(convolved(x, "coarse"));
     }

@@ -37,7 +37,7 @@ class Scored {
 std::vector<guint8> spoiled() {
   std::vector<guint8> rgb = stripes(2);
   for (guint y = 24; y < 40; ++y)
-    for (guint x = 24; x < 40; ++x) rgb[(y * kSide + x) * 3] = (x / 2 + y / 2) % 2 ? 250 : 5;
+    for (guint x = 24; x < 40; ++x) rgb[(y * kSide + x) * 3] = (x / 4 + y / 4) % 2 ? 250 : 5;
   return rgb;
 }
 
