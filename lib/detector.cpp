@@ -99,7 +99,7 @@ std::vector<Result> Detector::score(const Embedding& embedding, Size input,
   const at::Tensor values = patch_values(settings(), found);
   const BatchScores scores =
       score_batch(settings(), found, values, embedding, input, search_, own_neighbours_);
-  const at::Tensor candidates = without_uncounted(embedding, values);
+  const at::Tensor candidates = keep_above ? without_uncounted(embedding, values) : at::Tensor();
   std::vector<Result> results;
   for (int64_t i = 0; i < embedding.images; ++i) {
     const ImageScore& image = scores.images[i];

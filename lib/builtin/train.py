@@ -15,6 +15,7 @@ import pathlib
 import time
 from concurrent.futures import ProcessPoolExecutor
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -60,7 +61,7 @@ class Mix:
         parts = [self.crops[0].batch(number, drawn)]
         if drawn < BATCH:
             parts.append(self.crops[1].batch(number, BATCH - drawn))
-        return pictures.np.concatenate(parts)
+        return np.concatenate(parts)
 
 
 MIX = None  # of the process that draws

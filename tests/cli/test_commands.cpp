@@ -162,8 +162,7 @@ START_TEST(a_defect_is_anomalous) {
 END_TEST
 
 START_TEST(an_image_of_the_fit_is_normal) {
-  const std::string bank = fit({"--resize", "64x64", "--bank-size", "300"});
-  for (const json& line : scores(bank, shared("train"))) {
+  for (const json& line : scores(bank(), shared("train"))) {
     ck_assert(!line["anomalous"].get<bool>());
     ck_assert_double_lt(line["normalized_score"], 0.5);
   }

@@ -46,9 +46,9 @@ START_TEST(frames_score_as_in_the_systems_memory) {
                  expected = system.pass(system.frame(index, defect));
       assert_text(state_of(ours), "scored");
       // Levels that are rounded elsewhere move the small scores of normal frames most.
-      ck_assert_msg(
-          std::abs(score(ours) - score(expected)) <= (defect ? 0.02 : 0.06) * score(expected),
-          "%s: %f, not %f", gst_video_format_to_string(format), score(ours), score(expected));
+      ck_assert_msg(std::abs(score(ours) - score(expected)) <= 0.02 * score(expected) + 0.002,
+                    "%s: %f, not %f", gst_video_format_to_string(format), score(ours),
+                    score(expected));
       ck_assert_int_eq(anomalous(ours), defect);
     }
   }
@@ -94,12 +94,11 @@ START_TEST(frames_are_painted_as_in_the_systems_memory) {
     const auto out = cuda.pass(cuda.frame(21, true)),
                expected = system.pass(system.frame(21, true));
     const BufferPtr ours = CudaMemory::download(info, out.get());
-    const double painted = Difference(info, expected.get(), original.get()).mean;
-    ck_assert_double_gt(painted, 1);
+    ck_assert_double_gt(Difference(info, ours.get(), original.get()).mean, 1);
     // Where a map's values differ in the third digit, so do the colours.
     const Difference difference(info, ours.get(), expected.get());
-    ck_assert_msg(difference.mean < 0.1 * painted && difference.largest < 40, "%s: %f of %f, %d",
-                  gst_video_format_to_string(format), difference.mean, painted, difference.largest);
+    ck_assert_msg(difference.mean < 0.5 && difference.largest < 40, "%s: %f, %d",
+                  gst_video_format_to_string(format), difference.mean, difference.largest);
   }
 }
 END_TEST
