@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "banklocation.hpp"
 #include "regionmeta.hpp"
 
 namespace gstpatchcore {
@@ -25,6 +26,7 @@ constexpr GstClockTime kMostLatency = 3600 * GST_SECOND;
 struct Config {
   Mode mode = Mode::Detect;
   std::string bank_location;  ///< the one that may change later; see Session::set_bank_location
+  std::string bank_name;      ///< changes with it; empty: the bank without a name
   std::string backbone = "builtin";
   std::string weights_location;
   std::vector<std::string> layers;  ///< finest first; empty: the backbone's usual ones
@@ -54,6 +56,7 @@ struct Config {
   bool drop_outliers = false;
   guint64 history_bytes = 64 << 20;
 
+  BankLocation bank() const { return {bank_location, bank_name}; }
   guint queue_length() const { return max_queued ? max_queued : 2 * batch_size; }
 };
 

@@ -28,6 +28,7 @@
  */
 #include "gstpatchcoredetect.h"
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 
@@ -237,17 +238,16 @@ void warn_without_threshold(GstPatchCoreDetect* self, const PatchcoreBankInfo& b
                         (nullptr));
 }
 
-/// stream: nullptr where opening it failed. bank_location: that it was opened with.
-void publish(GstPatchCoreDetect* self, std::shared_ptr<Stream> stream,
-             const std::string& bank_location) {
+/// stream: nullptr where opening it failed. bank: that it was opened with.
+void publish(GstPatchCoreDetect* self, std::shared_ptr<Stream> stream, const BankLocation& bank) {
   GST_OBJECT_LOCK(self);
   self->priv->opening.reset();
   self->priv->stream = stream;
-  const std::string location = self->priv->config.bank_location;
+  const BankLocation now = self->priv->config.bank();
   GST_OBJECT_UNLOCK(self);
   if (!stream) return;
-  if (stream->session().scorer()) g_object_notify(G_OBJECT(self), "active-bank");
-  if (location != bank_location) stream->session().set_bank_location(location);  // set meanwhile
+  if (stream->session().scorer()) stream->session().tell_active_bank();
+  if (now != bank) stream->session().set_bank_location(now);  // set meanwhile
 }
 
 bool open_stream(GstPatchCoreDetect* self) {
@@ -268,7 +268,7 @@ bool open_stream(GstPatchCoreDetect* self) {
     stream->set_clock(clock);
     gst_clear_object(&clock);
   }
-  publish(self, opened ? std::move(stream) : nullptr, config.bank_location);
+  publish(self, opened ? std::move(stream) : nullptr, config.bank());
   return opened;
 }
 
@@ -324,12 +324,25 @@ static void gst_patchcore_detect_set_property(GObject* object, guint id, const G
   Private* priv = GST_PATCHCORE_DETECT(object)->priv;
   GST_OBJECT_LOCK(object);
   const bool known = set_property(priv->config, priv->live, id, value);
-  const std::string location = priv->config.bank_location;
-  const auto stream = priv->stream;
   GST_OBJECT_UNLOCK(object);
   if (!known) G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
-  if (stream && g_str_equal(spec->name, "bank-location"))
-    stream->session().set_bank_location(location);
+}
+
+/// Comes once for all that g_object_set() sets in one call, so that a file and the name of a bank
+/// in it are one change.
+static void gst_patchcore_detect_properties_changed(GObject* object, guint count,
+                                                    GParamSpec** specs) {
+  Private* priv = GST_PATCHCORE_DETECT(object)->priv;
+  const bool another_bank = std::any_of(specs, specs + count, [](const GParamSpec* spec) {
+    return g_str_equal(spec->name, "bank-location") || g_str_equal(spec->name, "bank-name");
+  });
+  GST_OBJECT_LOCK(object);
+  const BankLocation bank = priv->config.bank();
+  const auto stream = priv->stream;
+  GST_OBJECT_UNLOCK(object);
+  if (stream && another_bank) stream->session().set_bank_location(bank);
+  G_OBJECT_CLASS(gst_patchcore_detect_parent_class)
+      ->dispatch_properties_changed(object, count, specs);
 }
 
 static void gst_patchcore_detect_get_property(GObject* object, guint id, GValue* value,
@@ -354,6 +367,7 @@ static void gst_patchcore_detect_class_init(GstPatchCoreDetectClass* klass) {
 
   object_class->set_property = gst_patchcore_detect_set_property;
   object_class->get_property = gst_patchcore_detect_get_property;
+  object_class->dispatch_properties_changed = gst_patchcore_detect_properties_changed;
   object_class->finalize = gst_patchcore_detect_finalize;
   install_properties(object_class);
 

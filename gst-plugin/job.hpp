@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "banklocation.hpp"
 #include "handles.hpp"
 #include "timing.hpp"
 
@@ -25,8 +26,8 @@ struct Scorer {
   Detector detector;
   Mask mask;  ///< of the frames; none: all of them counts
   PatchcoreBankInfo info{};
-  std::string location;  ///< where it was read or saved
-  guint64 lineage = 0;   ///< the same for what it has been taught since
+  BankLocation location;  ///< where it was read or saved
+  guint64 lineage = 0;    ///< the same for what it has been taught since
 };
 
 struct Inspection;

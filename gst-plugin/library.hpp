@@ -12,6 +12,8 @@
   F(patchcore_backbone_unref)                   \
   F(patchcore_backbone_get_id)                  \
   F(patchcore_bank_load)                        \
+  F(patchcore_bank_exists)                      \
+  F(patchcore_bank_check_room)                  \
   F(patchcore_bank_save)                        \
   F(patchcore_bank_unref)                       \
   F(patchcore_bank_get_info)                    \

@@ -19,18 +19,20 @@ class NameList {
   std::vector<const char*> pointers_;
 };
 
+Bank load_bank(const BankLocation& location, GCancellable* cancellable, GError** error) {
+  return Bank(library().patchcore_bank_load(location.file.c_str(), location.name.c_str(),
+                                            cancellable, error));
+}
+
 }  // namespace
 
-std::shared_ptr<const Model> Model::open(const Config& config, const std::string& bank_location,
+std::shared_ptr<const Model> Model::open(const Config& config, const BankLocation& location,
                                          GCancellable* cancellable, GError** error) {
   const std::shared_ptr<Model> model(new Model(config));
   Bank bank;
-  if (!bank_location.empty()) {
-    bank = Bank(library().patchcore_bank_load(bank_location.c_str(), cancellable, error));
-    if (!bank) return nullptr;
-  }
+  if (!location.file.empty() && !(bank = load_bank(location, cancellable, error))) return nullptr;
   if (!model->load_network(bank, error)) return nullptr;
-  if (bank && !(model->scorer_ = model->make_scorer(bank, bank_location, cancellable, error)))
+  if (bank && !(model->scorer_ = model->make_scorer(bank, location, cancellable, error)))
     return nullptr;
   model->engine_ = Engine::get(model->backbone_);
   return model->warm_up(cancellable, error) ? model : nullptr;
@@ -49,13 +51,13 @@ bool Model::load_network(const Bank& bank, GError** error) {
   return static_cast<bool>(backbone_);
 }
 
-std::shared_ptr<const Scorer> Model::load(const std::string& location, GCancellable* cancellable,
+std::shared_ptr<const Scorer> Model::load(const BankLocation& location, GCancellable* cancellable,
                                           GError** error) const {
-  const Bank bank(library().patchcore_bank_load(location.c_str(), cancellable, error));
+  const Bank bank = load_bank(location, cancellable, error);
   return bank ? make_scorer(bank, location, cancellable, error) : nullptr;
 }
 
-std::shared_ptr<const Scorer> Model::make_scorer(Bank bank, const std::string& location,
+std::shared_ptr<const Scorer> Model::make_scorer(Bank bank, const BankLocation& location,
                                                  GCancellable* cancellable, GError** error,
                                                  guint64 lineage) const {
   static std::atomic<guint64> lineages{0};
@@ -70,13 +72,13 @@ std::shared_ptr<const Scorer> Model::make_scorer(Bank bank, const std::string& l
   return scorer;
 }
 
-bool Model::load_mask(const std::string& bank_location, Mask* mask, GError** error) const {
+bool Model::load_mask(const BankLocation& bank, Mask* mask, GError** error) const {
   const char* kind = config_.mask_kind == MaskKind::Focus ? "focus" : "ignore";
   ErrorPtr failed;
-  *mask =
-      Mask(config_.mask_location.empty()
-               ? library().patchcore_mask_load_beside(bank_location.c_str(), failed.out())
-               : library().patchcore_mask_load(config_.mask_location.c_str(), kind, failed.out()));
+  *mask = Mask(
+      config_.mask_location.empty()
+          ? library().patchcore_mask_load_beside(bank.file.c_str(), bank.name.c_str(), failed.out())
+          : library().patchcore_mask_load(config_.mask_location.c_str(), kind, failed.out()));
   if (!failed) return true;
   g_propagate_error(error, g_error_copy(failed.get()));
   return false;

@@ -9,9 +9,9 @@ namespace gstpatchcore {
 /// The network of an element with what is loaded or made for it. Immutable once opened: any thread.
 class Model {
  public:
-  /// bank_location: of the bank to score with; empty: none, a fit is to be made. Loads, and runs
+  /// location: of the bank to score with; no file: none, a fit is to be made. Loads, and runs
   /// full batches so that the first frame finds everything warm. nullptr: *error is set.
-  static std::shared_ptr<const Model> open(const Config& config, const std::string& bank_location,
+  static std::shared_ptr<const Model> open(const Config& config, const BankLocation& location,
                                            GCancellable* cancellable, GError** error);
 
   const std::shared_ptr<Engine>& engine() const { return engine_; }
@@ -21,15 +21,15 @@ class Model {
   GstClockTime batch_time() const { return batch_time_; }
 
   /// A bank of the same network. nullptr: *error is set.
-  std::shared_ptr<const Scorer> load(const std::string& location, GCancellable* cancellable,
+  std::shared_ptr<const Scorer> load(const BankLocation& location, GCancellable* cancellable,
                                      GError** error) const;
   /// lineage: of the bank that this one was taught from; 0: it is a new one.
-  std::shared_ptr<const Scorer> make_scorer(Bank bank, const std::string& location,
+  std::shared_ptr<const Scorer> make_scorer(Bank bank, const BankLocation& location,
                                             GCancellable* cancellable, GError** error,
                                             guint64 lineage = 0) const;
   /// What counts of the frames that are learnt for a bank there, or scored with it. False: *error
   /// is set.
-  bool load_mask(const std::string& bank_location, Mask* mask, GError** error) const;
+  bool load_mask(const BankLocation& bank, Mask* mask, GError** error) const;
   /// like: a bank whose settings it has in place of the configured ones, or none. Empty: *error is
   /// set.
   Fit make_fit(const Bank& like, GError** error) const;

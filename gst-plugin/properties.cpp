@@ -75,6 +75,10 @@ std::vector<Property> bank_properties() {
                                    "The bank file to score with, or to write; while PLAYING "
                                    "another one takes over between two frames",
                                    kPlaying),
+      text<&Config::bank_name>("bank-name", "Bank name",
+                               "Of the bank in a file that holds several (NULL = the one without "
+                               "a name); changes as bank-location does",
+                               kPlaying),
       number<&Config::fit_frames>("fit-frames", "Fit frames",
                                   "Frames to learn from; an earlier EOS ends the fit too", 1,
                                   G_MAXINT, kReady),
@@ -242,7 +246,8 @@ const std::vector<Property>& properties() {
 }
 
 guint active_bank_id() { return static_cast<guint>(properties().size()) + 1; }
-guint stats_id() { return active_bank_id() + 1; }
+guint active_bank_name_id() { return active_bank_id() + 1; }
+guint stats_id() { return active_bank_name_id() + 1; }
 
 const Property* find(guint id) {
   return id >= 1 && id <= properties().size() ? &properties()[id - 1] : nullptr;
@@ -256,8 +261,12 @@ void install_properties(GObjectClass* klass) {
     g_object_class_install_property(klass, ++id, property.spec);
   g_object_class_install_property(
       klass, active_bank_id(),
-      g_param_spec_string("active-bank", "Active bank", "The bank that scores (NULL = none)",
-                          nullptr, kRead));
+      g_param_spec_string("active-bank", "Active bank",
+                          "The file of the bank that scores (NULL = none)", nullptr, kRead));
+  g_object_class_install_property(
+      klass, active_bank_name_id(),
+      g_param_spec_string("active-bank-name", "Active bank name",
+                          "The name of the bank that scores (NULL = none)", nullptr, kRead));
   g_object_class_install_property(
       klass, stats_id(),
       g_param_spec_boxed("stats", "Statistics", "Since the element went to PAUSED",
@@ -270,9 +279,10 @@ bool get_state(const Stream* stream, guint id, GValue* value) {
         value, (stream ? stream->statistics().structure() : Statistics().structure()).release());
     return true;
   }
-  if (id != active_bank_id()) return false;
+  if (id != active_bank_id() && id != active_bank_name_id()) return false;
   const auto scorer = stream ? stream->session().scorer() : nullptr;
-  g_value_set_string(value, scorer ? scorer->location.c_str() : nullptr);
+  const BankLocation location = scorer ? scorer->location : BankLocation();
+  put(value, id == active_bank_id() ? location.file : location.name);
   return true;
 }
 

@@ -24,7 +24,7 @@ Session::Session(GstElement* element, Config config)
     : element_(element),
       config_(std::move(config)),
       history_(config_.history_bytes),
-      bank_location_(config_.bank_location),
+      bank_location_(config_.bank()),
       goal_(config_.fit_frames) {}
 
 Session::~Session() {
@@ -35,15 +35,18 @@ Session::~Session() {
 
 // ---- beginning and end --------------------------------------------------------------------------
 
-bool Session::fail(const GError* error) {
+bool Session::fail(const GError* error) const {
   // Who cancels knows, and isn't told.
   if (!g_cancellable_is_cancelled(cancellable_)) post_error(element_, error);
   return false;
 }
 
+bool Session::exists(const BankLocation& location) {
+  return library().patchcore_bank_exists(location.file.c_str(), location.name.c_str()) != FALSE;
+}
+
 bool Session::learns_first() const {
-  const bool exists = g_file_test(config_.bank_location.c_str(), G_FILE_TEST_EXISTS);
-  return config_.mode == Mode::Fit || (config_.mode == Mode::Auto && !exists);
+  return config_.mode == Mode::Fit || (config_.mode == Mode::Auto && !exists(config_.bank()));
 }
 
 bool Session::open() {
@@ -61,7 +64,7 @@ bool Session::open() {
 
 bool Session::open_model(GError** error) {
   const bool learn = learns_first();
-  model_ = Model::open(config_, learn ? "" : config_.bank_location, cancellable_, error);
+  model_ = Model::open(config_, learn ? BankLocation() : config_.bank(), cancellable_, error);
   if (!model_) return false;
   if (!learn) {
     use(model_->scorer(), /*loaded=*/true);
@@ -69,7 +72,7 @@ bool Session::open_model(GError** error) {
   }
   fit_ = model_->make_fit(/*like=*/{}, error);
   phase_ = Phase::Learning;
-  return fit_ && model_->load_mask(config_.bank_location, &fit_mask_, error);
+  return fit_ && model_->load_mask(config_.bank(), &fit_mask_, error);
 }
 
 /// Told at once, and not when a fit of hours is to be saved.
@@ -88,10 +91,17 @@ bool Session::check_bank_location() const {
   else if (g_file_test(file, G_FILE_TEST_IS_DIR))
     errno = EISDIR;
   else if (g_access(folder.get(), W_OK) == 0)
-    return true;
+    return check_room();
   GST_ELEMENT_ERROR(element_, RESOURCE, WRITE,
                     ("Can't write the bank \"%s\": %s.", file, g_strerror(errno)), (nullptr));
   return false;
+}
+
+bool Session::check_room() const {
+  ErrorPtr error;
+  return library().patchcore_bank_check_room(config_.bank_location.c_str(),
+                                             config_.bank_name.c_str(), error.out()) != FALSE ||
+         fail(error.get());
 }
 
 void Session::cancel() {
@@ -218,7 +228,7 @@ bool Session::check_gathered(guint64 frames) {
     GST_ELEMENT_ERROR(element_, STREAM, FAILED,
                       ("The stream ended before there was a frame to make a bank of; \"%s\" was "
                        "not written.",
-                       config_.bank_location.c_str()),
+                       config_.bank().shown().c_str()),
                       (nullptr));
     return false;
   }
@@ -263,7 +273,7 @@ void Session::build_if_complete() {
 }
 
 bool Session::build() {
-  std::string location;
+  BankLocation location;
   {
     std::lock_guard lock(mutex_);
     location = bank_location_;
@@ -286,22 +296,25 @@ bool Session::build() {
   return true;
 }
 
-/// In auto mode a file that has come since is somebody's bank, and is left alone.
-bool Session::save_built(const Bank& bank, const std::string& location, GError** error) {
+/// In auto mode a bank that has come since is somebody's, and is left alone.
+bool Session::save_built(const Bank& bank, const BankLocation& location, GError** error) {
   bool replaces = config_.mode != Mode::Auto;
   {
     std::lock_guard lock(mutex_);
     replaces = replaces || replaces_;
   }
-  if (replaces || !g_file_test(location.c_str(), G_FILE_TEST_EXISTS))
-    return library().patchcore_bank_save(bank.get(), location.c_str(), cancellable_, error) !=
-           FALSE;
+  if (replaces || !exists(location)) return write(bank, location, error);
   GST_ELEMENT_WARNING(element_, RESOURCE, WRITE,
-                      ("While the bank was learnt a file \"%s\" has come, which stays as it is. "
+                      ("While the bank was learnt a bank \"%s\" has come, which stays as it is. "
                        "The new bank scores, and is not saved.",
-                       location.c_str()),
+                       location.shown().c_str()),
                       (nullptr));
   return true;
+}
+
+bool Session::write(const Bank& bank, const BankLocation& location, GError** error) {
+  return library().patchcore_bank_save(bank.get(), location.file.c_str(), location.name.c_str(),
+                                       cancellable_, error) != FALSE;
 }
 
 /// What alarms an hour are counted with.
@@ -311,7 +324,7 @@ bool Session::tell_video(GError** error) {
                                            alarm_hysteresis_, error) != FALSE;
 }
 
-Bank Session::build_and_save(const std::string& location) {
+Bank Session::build_and_save(const BankLocation& location) {
   Progress progress(element_, "build", "building the bank");
   ErrorPtr error;
   Bank bank;

@@ -79,22 +79,27 @@ class Session : public std::enable_shared_from_this<Session> {
 
   // What an application asks for. True: accepted; patchcore-done tells when it is done. Any thread.
 
-  /// The property bank-location was set: while scoring the bank there takes over between two
-  /// batches, and if it can't be used a warning says so and the old one stays; while learning it is
-  /// where the bank will be written.
-  void set_bank_location(const std::string& location);
+  /// The property bank-location or bank-name was set: while scoring the bank there takes over
+  /// between two batches, and if it can't be used a warning says so and the old one stays; while
+  /// learning it is where the bank will be written.
+  void set_bank_location(const BankLocation& location);
   bool finish_fit();
   bool save_bank(const std::string& location);
   bool reset();
   bool add_normal(GstClockTime from, GstClockTime to);
 
+  /// Notifies of the properties active-bank and active-bank-name.
+  void tell_active_bank();
+
  private:
   enum class Phase { Learning, Full, Building, Detecting, Done, Failed };
 
   bool open_model(GError** error);
+  static bool exists(const BankLocation& location);
   bool learns_first() const;
   bool check_bank_location() const;
-  bool fail(const GError* error);
+  bool check_room() const;
+  bool fail(const GError* error) const;
 
   // With the lock held.
   bool building() const { return phase_ == Phase::Full || phase_ == Phase::Building; }
@@ -109,14 +114,14 @@ class Session : public std::enable_shared_from_this<Session> {
   // In the worker's thread.
   void build_if_complete();
   bool build();
-  Bank build_and_save(const std::string& location);
+  Bank build_and_save(const BankLocation& location);
   bool tell_video(GError** error);
-  bool save_built(const Bank& bank, const std::string& location, GError** error);
+  bool save_built(const Bank& bank, const BankLocation& location, GError** error);
+  bool write(const Bank& bank, const BankLocation& location, GError** error);
   void use(std::shared_ptr<const Scorer> scorer, bool loaded);
-  void tell_active_bank();
-  void swap_bank(const std::string& location);
+  void swap_bank(const BankLocation& location);
   bool mask_fits(const Scorer& scorer, GError** error) const;
-  void save(const Bank& bank, const std::string& location);
+  void save(const Bank& bank, const BankLocation& location);
   bool learn_anew();
   void start_over();
   void extend(const std::vector<KeptPatches>& kept);
@@ -129,7 +134,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   mutable std::mutex mutex_;  ///< guards what follows
   std::condition_variable changed_;
-  std::string bank_location_;  ///< where a bank will be written
+  BankLocation bank_location_;  ///< where a bank will be written
   Phase phase_ = Phase::Done;
   bool flushing_ = false;
   guint64 round_ = 0;             ///< of learning
@@ -141,7 +146,7 @@ class Session : public std::enable_shared_from_this<Session> {
   FrameSpan span_;                ///< of the frames to learn
   guint alarm_frames_ = 1;        ///< of the last one of them
   gdouble alarm_hysteresis_ = 0;  ///< the same
-  bool replaces_ = false;         ///< a file at bank_location_ is our own old bank
+  bool replaces_ = false;         ///< what is at bank_location_ is our own old bank
   bool fit_asked_ = false;        ///< by finish_fit(), which is to be told of the end
   Fit fit_;                       ///< until its bank is built
   Mask fit_mask_;

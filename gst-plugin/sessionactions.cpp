@@ -16,16 +16,18 @@ void Session::use(std::shared_ptr<const Scorer> scorer, bool loaded) {
   change(Phase::Detecting);
 }
 
-void Session::tell_active_bank() { g_object_notify(G_OBJECT(element_), "active-bank"); }
+void Session::tell_active_bank() {
+  g_object_notify(G_OBJECT(element_), "active-bank");
+  g_object_notify(G_OBJECT(element_), "active-bank-name");
+}
 
 // ---- another bank -------------------------------------------------------------------------------
 
-void Session::set_bank_location(const std::string& location) {
+void Session::set_bank_location(const BankLocation& location) {
   std::lock_guard lock(mutex_);
-  if (location.empty()) return;
+  if (location.file.empty()) return;
   const bool learning = phase_ == Phase::Learning || building();
-  const bool instead_of_learning =
-      config_.mode == Mode::Auto && learning && g_file_test(location.c_str(), G_FILE_TEST_EXISTS);
+  const bool instead_of_learning = config_.mode == Mode::Auto && learning && exists(location);
   if (phase_ == Phase::Detecting || instead_of_learning)
     worker_.submit([this, location] { swap_bank(location); });
   else
@@ -44,7 +46,7 @@ bool Session::mask_fits(const Scorer& scorer, GError** error) const {
          library().patchcore_mask_check(scorer.mask.get(), width, height, error) != FALSE;
 }
 
-void Session::swap_bank(const std::string& location) {
+void Session::swap_bank(const BankLocation& location) {
   ErrorPtr error;
   auto scorer = model_->load(location, cancellable_, error.out());
   if (scorer && mask_fits(*scorer, error.out())) {
@@ -75,16 +77,16 @@ bool Session::finish_fit() {
 
 bool Session::save_bank(const std::string& location) {
   std::lock_guard lock(mutex_);
-  const std::string to = location.empty() ? bank_location_ : location;
-  if (!bank_ || to.empty()) return false;
+  BankLocation to = bank_location_;
+  if (!location.empty()) to.file = location;
+  if (!bank_ || to.file.empty()) return false;
   worker_.submit([this, bank = bank_, to] { save(bank, to); });
   return true;
 }
 
-void Session::save(const Bank& bank, const std::string& location) {
+void Session::save(const Bank& bank, const BankLocation& location) {
   ErrorPtr error;
-  const bool ok = library().patchcore_bank_save(bank.get(), location.c_str(), cancellable_,
-                                                error.out()) != FALSE;
+  const bool ok = write(bank, location, error.out());
   if (!ok && !error.is(PATCHCORE_ERROR_CANCELLED))
     post_warning(element_, error.get(), "The bank was not saved.");
   post_done(element_, "save-bank", ok);
@@ -101,7 +103,7 @@ bool Session::reset() {
 /// With the settings of the bank there was. False: a warning was posted, and all is as before.
 bool Session::learn_anew() {
   ErrorPtr error;
-  std::string location;
+  BankLocation location;
   {
     std::lock_guard lock(mutex_);
     location = bank_location_;

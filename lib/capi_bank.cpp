@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "bank_extension.hpp"
+#include "bank_file.hpp"
 #include "capi_handles.hpp"
 #include "confidence.hpp"
 
@@ -53,16 +54,39 @@ at::Tensor rows_of(GBytes* const* sets, guint count, int64_t width, const pc::Mo
 
 }  // namespace
 
-PatchcoreBank* patchcore_bank_load(const gchar* path, GCancellable* cancellable, GError** error) {
+PatchcoreBank* patchcore_bank_load(const gchar* path, const gchar* name, GCancellable* cancellable,
+                                   GError** error) {
   return guarded(error, [&] {
-    return new PatchcoreBank(pc::MemoryBank::get(path, monitor(nullptr, nullptr, cancellable)));
+    return new PatchcoreBank(
+        pc::MemoryBank::get(path, text(name, ""), monitor(nullptr, nullptr, cancellable)));
   });
 }
 
-gboolean patchcore_bank_save(PatchcoreBank* bank, const gchar* path, GCancellable* cancellable,
-                             GError** error) {
+gchar** patchcore_bank_list_names(const gchar* path, GError** error) {
+  return guarded(error, [&] {
+    const pc::BankFile file(path);
+    auto** names = g_new0(gchar*, file.names().size() + 1);
+    for (size_t i = 0; i < file.names().size(); ++i) names[i] = g_strdup(file.names()[i].c_str());
+    return names;
+  });
+}
+
+gboolean patchcore_bank_exists(const gchar* path, const gchar* name) {
+  return guarded(
+      nullptr, [&]() -> gboolean { return pc::bank_exists(path, text(name, "")) ? TRUE : FALSE; });
+}
+
+gboolean patchcore_bank_check_room(const gchar* path, const gchar* name, GError** error) {
   return guarded(error, [&]() -> gboolean {
-    bank->object->save(path, monitor(nullptr, nullptr, cancellable));
+    pc::check_room(path, text(name, ""));
+    return TRUE;
+  });
+}
+
+gboolean patchcore_bank_save(PatchcoreBank* bank, const gchar* path, const gchar* name,
+                             GCancellable* cancellable, GError** error) {
+  return guarded(error, [&]() -> gboolean {
+    bank->object->save(path, text(name, ""), monitor(nullptr, nullptr, cancellable));
     return TRUE;
   });
 }

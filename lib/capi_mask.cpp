@@ -9,9 +9,10 @@ PatchcoreMask* patchcore_mask_load(const gchar* path, const gchar* kind, GError*
   });
 }
 
-PatchcoreMask* patchcore_mask_load_beside(const gchar* bank_path, GError** error) {
+PatchcoreMask* patchcore_mask_load_beside(const gchar* bank_path, const gchar* name,
+                                          GError** error) {
   return guarded(error, [&]() -> PatchcoreMask* {
-    auto mask = pc::Mask::beside(bank_path);
+    auto mask = pc::Mask::beside(bank_path, text(name, ""));
     return mask ? new PatchcoreMask(std::move(mask)) : nullptr;
   });
 }

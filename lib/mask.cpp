@@ -38,6 +38,25 @@ std::vector<std::pair<int, int>> spans(double begin, double length, int64_t cell
   return found;
 }
 
+/// PART + behind + .focus.png or .ignore.png, of PART.safetensors; nullptr: there is none.
+std::shared_ptr<const Mask> mask_called(const std::filesystem::path& bank,
+                                        const std::string& behind) {
+  const auto named = [&](const char* ending) {
+    std::filesystem::path file = bank;
+    return file.replace_extension(behind + ending);
+  };
+  const auto focus = named(".focus.png"), ignore = named(".ignore.png");
+  std::error_code none;
+  const bool has_focus = std::filesystem::exists(focus, none);
+  const bool has_ignore = std::filesystem::exists(ignore, none);
+  if (has_focus && has_ignore)
+    throw Error(ErrorCode::InvalidArgument, "There are two masks beside the bank, \"" +
+                                                focus.string() + "\" and \"" + ignore.string() +
+                                                "\": only one can count.");
+  if (has_focus) return Mask::load(focus, MaskKind::Focus);
+  return has_ignore ? Mask::load(ignore, MaskKind::Ignore) : nullptr;
+}
+
 }  // namespace
 
 Mask::Mask(const cv::Mat1b& grey, MaskKind kind) : size_{grey.cols, grey.rows} {
@@ -51,21 +70,11 @@ std::shared_ptr<const Mask> Mask::load(const std::filesystem::path& file, MaskKi
   return mask;
 }
 
-std::shared_ptr<const Mask> Mask::beside(const std::filesystem::path& bank) {
-  const auto named = [&](const char* ending) {
-    std::filesystem::path file = bank;
-    return file.replace_extension(ending);
-  };
-  const auto focus = named(".focus.png"), ignore = named(".ignore.png");
-  std::error_code none;
-  const bool has_focus = std::filesystem::exists(focus, none);
-  const bool has_ignore = std::filesystem::exists(ignore, none);
-  if (has_focus && has_ignore)
-    throw Error(ErrorCode::InvalidArgument, "There are two masks beside the bank, \"" +
-                                                focus.string() + "\" and \"" + ignore.string() +
-                                                "\": only one can count.");
-  if (has_focus) return load(focus, MaskKind::Focus);
-  return has_ignore ? load(ignore, MaskKind::Ignore) : nullptr;
+std::shared_ptr<const Mask> Mask::beside(const std::filesystem::path& bank,
+                                         const std::string& name) {
+  if (!name.empty())
+    if (auto own = mask_called(bank, "." + name)) return own;
+  return mask_called(bank, "");
 }
 
 void Mask::check(Size frame) const {

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <opencv2/core.hpp>
+#include <string>
 #include <string_view>
 
 #include "image.hpp"
@@ -28,9 +29,11 @@ class Mask {
   /// A PNG file. Throws Error: NotFound, OpenRead.
   static std::shared_ptr<const Mask> load(const std::filesystem::path& file, MaskKind kind);
 
-  /// What lies beside a bank: of part.safetensors part.focus.png or part.ignore.png; nullptr: there
-  /// is none. Throws Error: OpenRead, and InvalidArgument where there are both.
-  static std::shared_ptr<const Mask> beside(const std::filesystem::path& bank);
+  /// What lies beside a bank: of part.safetensors part.focus.png or part.ignore.png. name: of a
+  /// bank in a file of several, for which part.NAME.focus.png or part.NAME.ignore.png comes first.
+  /// nullptr: there is none. Throws Error: OpenRead, and InvalidArgument where there are both.
+  static std::shared_ptr<const Mask> beside(const std::filesystem::path& bank,
+                                            const std::string& name = {});
 
   /// Throws Error(InvalidArgument), naming both sizes, where frames of this size have another
   /// aspect, by more than a pixel of the mask's height; and where nothing counts.

@@ -21,7 +21,7 @@ struct MemoryBank {
   Settings settings;
   Calibration calibration;
 
-  std::string origin;            ///< the file it was loaded from, for messages; not saved
+  std::string origin;            ///< where it was loaded from, as messages show it; not saved
   std::string weights_id;        ///< Backbone::weights_id()
   std::string weights_location;  ///< where the weights were; a hint, checked against weights_id
   std::string precision = "fp32";
@@ -34,13 +34,17 @@ struct MemoryBank {
   int64_t size() const { return rows.size(0); }
   int64_t width() const { return rows.size(1); }
 
-  /// Throws Error: NotFound, OpenRead with the reason, both naming the file. Refuses NaN, infinity,
-  /// rows without neighbours and every size that the file doesn't hold. Error(Cancelled).
-  static MemoryBank load(const std::filesystem::path& path, const Monitor& monitor = {});
+  /// name: of the bank in a file that holds several, empty where it holds one without a name.
+  /// Throws Error: NotFound, also where the file holds others, OpenRead with the reason, both
+  /// naming the file. Refuses NaN, infinity, rows without neighbours and every size that the file
+  /// doesn't hold. Error(Cancelled).
+  static MemoryBank load(const std::filesystem::path& path, const std::string& name = {},
+                         const Monitor& monitor = {});
 
   /// Loads a bank, or hands out the one that the process already has of the same unchanged file,
   /// whose `origin` may be another name of it. Throws what load() does.
   static std::shared_ptr<const MemoryBank> get(const std::filesystem::path& path,
+                                               const std::string& name = {},
                                                const Monitor& monitor = {});
 
   /// 16 hex digits of a SHA-256 over all that decides a score: rows, settings and weights_id. The
@@ -48,8 +52,10 @@ struct MemoryBank {
   /// bytes. Takes some 3 ms a MB. Throws Error(Cancelled).
   std::string identify(const Monitor& monitor = {}) const;
 
-  /// Atomic; see write_safetensors.
-  void save(const std::filesystem::path& path, const Monitor& monitor = {}) const;
+  /// Atomic; see add_banks(): with a name it joins, or replaces the one so called among, the banks
+  /// that the file holds.
+  void save(const std::filesystem::path& path, const std::string& name = {},
+            const Monitor& monitor = {}) const;
 };
 
 }  // namespace patchcore

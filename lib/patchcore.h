@@ -15,7 +15,7 @@
  *         patchcore_infer (net, geometry.width, geometry.height,
  *                          &(PatchcoreRequest) { .rgb = rgb, .fit = fit }, 1, &error);
  *     PatchcoreBank *bank = patchcore_fit_build (fit, NULL, NULL, NULL, &error);
- *     patchcore_bank_save (bank, "parts.safetensors", NULL, &error);
+ *     patchcore_bank_save (bank, "parts.safetensors", NULL, NULL, &error);
  *
  * Score frames with it: patchcore_bank_load(), patchcore_backbone_get_for_bank(),
  * patchcore_detector_new(), then the same loop with `.detector` in place of `.fit`.
@@ -121,13 +121,30 @@ typedef struct {
   gdouble alarms_per_hour_bound;
 } PatchcoreBankInfo;
 
+/* A file holds one bank without a name, or any number that have one: 1 to 64 letters, digits, '.',
+ * '-' and '_', the first a letter or a digit. Everywhere below `name` is NULL or "" for the one
+ * without. */
+
 /* Loads a bank, or hands out the one that the process already has of the same unchanged file.
- * Cancelled within 200 ms. */
-PATCHCORE_API PatchcoreBank* patchcore_bank_load(const gchar* path, GCancellable* cancellable,
+ * NOT_FOUND, telling the names that there are, where the file holds others. Cancelled within
+ * 200 ms. */
+PATCHCORE_API PatchcoreBank* patchcore_bank_load(const gchar* path, const gchar* name,
+                                                 GCancellable* cancellable, GError** error);
+/* The names of the banks in a file, in alphabetical order, NULL behind the last; none where it is
+ * that of a bank without a name. To be freed with g_strfreev(). */
+PATCHCORE_API gchar** patchcore_bank_list_names(const gchar* path, GError** error);
+/* Whether there is a bank of that name. A file that can't be read counts as one that has it. */
+PATCHCORE_API gboolean patchcore_bank_exists(const gchar* path, const gchar* name);
+/* Whether a bank could be saved so, as far as what the file holds decides; INVALID_ARGUMENT where a
+ * bank without a name would replace those with names, or come to lie beside them. */
+PATCHCORE_API gboolean patchcore_bank_check_room(const gchar* path, const gchar* name,
                                                  GError** error);
-/* Atomic: `path` holds what it held, or all of the new. Cancelled within 200 ms. */
+/* Atomic: `path` holds what it held, or all of the new. With a name it takes the place of the one
+ * that has the same, and all others in the file stay, also where several processes do so at a
+ * time. INVALID_ARGUMENT as patchcore_bank_check_room() has it. Cancelled within 200 ms. */
 PATCHCORE_API gboolean patchcore_bank_save(PatchcoreBank* bank, const gchar* path,
-                                           GCancellable* cancellable, GError** error);
+                                           const gchar* name, GCancellable* cancellable,
+                                           GError** error);
 PATCHCORE_API PatchcoreBank* patchcore_bank_ref(PatchcoreBank* bank);
 PATCHCORE_API void patchcore_bank_unref(PatchcoreBank* bank);
 /* A new bank that has learnt patches as normal, such as those of false alarms, which
@@ -241,9 +258,11 @@ typedef struct _PatchcoreMask PatchcoreMask;
  * counts with the kind "focus" or NULL, and what is left out with "ignore". Masks don't change. */
 PATCHCORE_API PatchcoreMask* patchcore_mask_load(const gchar* path, const gchar* kind,
                                                  GError** error);
-/* What lies beside a bank: of part.safetensors part.focus.png or part.ignore.png. NULL without an
- * error: there is none. INVALID_ARGUMENT where there are both. */
-PATCHCORE_API PatchcoreMask* patchcore_mask_load_beside(const gchar* bank_path, GError** error);
+/* What lies beside a bank: of part.safetensors part.focus.png or part.ignore.png, of its bank NAME
+ * part.NAME.focus.png or part.NAME.ignore.png before those. NULL without an error: there is none.
+ * INVALID_ARGUMENT where there are both. */
+PATCHCORE_API PatchcoreMask* patchcore_mask_load_beside(const gchar* bank_path, const gchar* name,
+                                                        GError** error);
 PATCHCORE_API PatchcoreMask* patchcore_mask_ref(PatchcoreMask* mask);
 PATCHCORE_API void patchcore_mask_unref(PatchcoreMask* mask);
 /* INVALID_ARGUMENT where frames of this size have another aspect, by more than a pixel of the

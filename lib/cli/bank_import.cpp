@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "anomalib.hpp"
+#include "bank_file.hpp"
 #include "commands.hpp"
 #include "memory_bank.hpp"
 #include "nearest_neighbour.hpp"
@@ -152,6 +153,7 @@ void import_checkpoint(const ImportCommand& command) {
 
 void run(const ImportCommand& command) {
   check_writable(command.output);
+  check_room(command.output, "");
   const c10::InferenceMode no_gradients;
   parse_device(command.network.device.device);  // first: it is the command line's fault, no file's
   command.checkpoint.empty() ? import_embeddings(command) : import_checkpoint(command);

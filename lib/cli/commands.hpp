@@ -15,6 +15,7 @@ void add_score(CLI::App& app);
 void add_evaluate(CLI::App& app);
 void add_bank(CLI::App& app);
 void add_bank_import(CLI::App& bank);  ///< below the command bank
+void add_bank_files(CLI::App& bank);   ///< the same
 void add_weights(CLI::App& app);
 
 }  // namespace patchcore::cli

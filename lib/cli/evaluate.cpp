@@ -100,7 +100,7 @@ void run(const EvaluateCommand& command) {
   Gallery gallery(command.gallery, detector->bank().calibration);
   EvaluationOptions options{command.bootstrap, parse_pixel_geometry(command.geometry)};
   if (!command.report.empty()) options.gallery = &gallery;
-  options.mask = open_mask(command.bank.mask, command.bank.bank);
+  options.mask = open_mask(command.bank.mask, command.bank.bank, command.bank.bank_name);
   const EvaluationResult result = Evaluation(*detector, dataset, options).run();
 
   for (const std::string& note : result.notes)

@@ -8,6 +8,7 @@
 #include <cinttypes>
 #include <iostream>
 
+#include "bank_file.hpp"
 #include "batch.hpp"
 #include "commands.hpp"
 #include "confidence.hpp"
@@ -24,6 +25,7 @@ struct FitCommand {
   MaskOptions mask;
   std::string images;
   std::string output;
+  std::string bank_name;  ///< empty: the bank without a name
   int batch_size = kDefaultBatchSize;
   double frame_rate = 0;    ///< frames a second; 0: no video
   bool rate_asked = false;  ///< for a false alarm rate, which has a default
@@ -35,7 +37,8 @@ void gather(Fit& fit, const std::vector<ImageFile>& files, const FitCommand& com
   const auto count = [&](const Processed&) {
     progress.show("Reading images", ++done / static_cast<double>(files.size()));
   };
-  fit_images(fit, open_mask(command.mask, command.output), files, count, command.batch_size);
+  fit_images(fit, open_mask(command.mask, command.output, command.bank_name), files, count,
+             command.batch_size);
 }
 
 /// What the threshold was found with, in words: "2 of 200 (1 %, below 3.1 %)".
@@ -98,6 +101,7 @@ void warn_if_unresolved(const FitCommand& command, const Calibration& calibratio
 void run(const FitCommand& command) {
   const auto start = std::chrono::steady_clock::now();
   check_writable(command.output);
+  check_room(command.output, command.bank_name);
   FitOptions options = command.fit;
   if (command.frame_rate <= 0) options.fold_order = Folds::Shuffled;
   Fit fit(open_network(command.network), make_settings(command.network), options);
@@ -109,7 +113,7 @@ void run(const FitCommand& command) {
     fit.set_video({.seconds = static_cast<double>(fit.frames()) / command.frame_rate});
   const c10::InferenceMode no_gradients;
   const MemoryBank bank = fit.build(progress.monitor("Building the bank"));
-  bank.save(command.output);
+  bank.save(command.output, command.bank_name);
   progress.clear();
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
   tell_outliers(fit.outliers(), files, options.drop_outliers);
@@ -168,6 +172,8 @@ void add_fit(CLI::App& app) {
                  "The bank to write; replaced once the new one is done")
       ->required()
       ->type_name("FILE");
+  add_bank_name(fit, command->bank_name,
+                "The bank's name, in a file that holds several; the others stay");
   add_network_options(fit, command->network);
   add_mask_options(fit, command->mask);
   add_fit_options(fit, command->fit);

@@ -4,6 +4,8 @@
 #include <CLI/CLI.hpp>
 #include <sstream>
 
+#include "bank_file.hpp"
+
 namespace patchcore::cli {
 namespace {
 
@@ -114,10 +116,17 @@ void add_network_options(CLI::App& command, NetworkOptions& options) {
   add_device_options(command, options.device);
 }
 
+CLI::Option& add_bank_name(CLI::App& command, std::string& name, const std::string& help) {
+  return *command.add_option("--bank-name", name, help)
+              ->check(parsed_by(check_bank_name))
+              ->type_name("NAME");
+}
+
 void add_bank_options(CLI::App& command, BankOptions& options) {
   command.add_option("--bank", options.bank, "The bank, from patchcore fit")
       ->required()
       ->type_name("FILE");
+  add_bank_name(command, options.bank_name, "Which one, of a file that holds several");
   command
       .add_option("--weights", options.weights,
                   "The network's weights [where they were for the fit]")
@@ -131,7 +140,7 @@ void add_mask_options(CLI::App& command, MaskOptions& options) {
       command
           .add_option("--mask", options.file,
                       "PNG that says which parts of the images count, of their aspect, any size "
-                      "[NAME.focus.png or NAME.ignore.png beside the bank NAME.safetensors]")
+                      "[PART.focus.png or PART.ignore.png beside the bank PART.safetensors]")
           ->type_name("FILE");
   command
       .add_option("--mask-kind", options.kind,
@@ -169,9 +178,10 @@ std::shared_ptr<const Backbone> open_network(const NetworkOptions& options) {
   return backbone;
 }
 
-std::shared_ptr<const Mask> open_mask(const MaskOptions& options, const std::string& bank) {
+std::shared_ptr<const Mask> open_mask(const MaskOptions& options, const std::string& bank,
+                                      const std::string& bank_name) {
   try {
-    return options.file.empty() ? Mask::beside(bank)
+    return options.file.empty() ? Mask::beside(bank, bank_name)
                                 : Mask::load(options.file, parse_mask_kind(options.kind));
   } catch (const Error& error) {
     // Of the files, not of the command line.
@@ -182,7 +192,7 @@ std::shared_ptr<const Mask> open_mask(const MaskOptions& options, const std::str
 
 std::unique_ptr<const Detector> open_detector(const BankOptions& options) {
   parse_device(options.device.device);  // first: it is the command line's fault, no file's
-  auto bank = std::make_shared<const MemoryBank>(MemoryBank::load(options.bank));
+  auto bank = std::make_shared<const MemoryBank>(MemoryBank::load(options.bank, options.bank_name));
   try {
     auto backbone = backbone_of(*bank, options);
     return std::make_unique<const Detector>(std::move(backbone), std::move(bank));

@@ -10,7 +10,8 @@
 
 namespace CLI {
 class App;
-}
+class Option;
+}  // namespace CLI
 
 namespace patchcore::cli {
 
@@ -41,7 +42,8 @@ struct MaskOptions {
 /// The choice of a bank that exists: score and evaluate.
 struct BankOptions {
   std::string bank;
-  std::string weights;  ///< empty: where the bank says that they were
+  std::string bank_name;  ///< empty: the bank without a name
+  std::string weights;    ///< empty: where the bank says that they were
   MaskOptions mask;
   DeviceOptions device;
 };
@@ -50,6 +52,9 @@ struct BankOptions {
 void add_network_options(CLI::App& command, NetworkOptions& options);
 void add_bank_options(CLI::App& command, BankOptions& options);
 void add_mask_options(CLI::App& command, MaskOptions& options);
+
+/// --bank-name, for a file that holds several banks, with this help.
+CLI::Option& add_bank_name(CLI::App& command, std::string& name, const std::string& help);
 
 /// Throws Error: InvalidArgument where an option makes no sense, and what Backbone::get throws.
 Settings make_settings(const NetworkOptions& options);
@@ -64,7 +69,8 @@ Size check_sizes(const Settings& settings, const Backbone& backbone);
 std::unique_ptr<const Detector> open_detector(const BankOptions& options);
 
 /// nullptr: all counts. Throws what Mask::load() and Mask::beside() throw.
-std::shared_ptr<const Mask> open_mask(const MaskOptions& options, const std::string& bank);
+std::shared_ptr<const Mask> open_mask(const MaskOptions& options, const std::string& bank,
+                                      const std::string& bank_name);
 
 /// A file's name as messages show it.
 std::string quoted(const std::string& file);

@@ -59,7 +59,8 @@ void run(const ScoreCommand& command) {
     if (!command.maps.empty()) maps.emplace(image.file.name, image.result.map);
     if (!quiet) progress.show("Scoring", ++done / static_cast<double>(files.size()));
   };
-  score_images(*detector, open_mask(command.bank.mask, command.bank.bank), files, show);
+  score_images(*detector, open_mask(command.bank.mask, command.bank.bank, command.bank.bank_name),
+               files, show);
   progress.clear();
   finish_output();
   if (!command.maps.empty()) write_safetensors(command.maps, {}, maps);

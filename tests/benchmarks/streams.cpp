@@ -127,7 +127,7 @@ std::string camera(guint frames, bool live) {
 class Alone {
  public:
   explicit Alone(const std::string& location) {
-    PatchcoreBank* bank = check(patchcore_bank_load(location.c_str(), nullptr, &error_));
+    PatchcoreBank* bank = check(patchcore_bank_load(location.c_str(), nullptr, nullptr, &error_));
     backbone_ = check(patchcore_backbone_get_for_bank(bank, nullptr, nullptr, nullptr, &error_));
     detector_ = check(patchcore_detector_new(backbone_, bank, nullptr, &error_));
     patchcore_bank_unref(bank);

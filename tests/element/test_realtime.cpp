@@ -34,7 +34,7 @@ class Hurry : public ElementHarness {
 /// That a bank was fitted on.
 guint64 frames_in(const std::string& location) {
   PatchcoreBankInfo info;
-  const Bank made(library().patchcore_bank_load(location.c_str(), nullptr, nullptr));
+  const Bank made(library().patchcore_bank_load(location.c_str(), nullptr, nullptr, nullptr));
   library().patchcore_bank_get_info(made.get(), &info);
   return info.frames;
 }

@@ -123,7 +123,7 @@ inline Bank built(const PatchcoreFitOptions& options = small(),
 
 inline Bank loaded(const std::string& file) {
   ErrorPtr error;
-  Bank bank(patchcore_bank_load(file.c_str(), nullptr, error.out()));
+  Bank bank(patchcore_bank_load(file.c_str(), nullptr, nullptr, error.out()));
   error.assert_none();
   return bank;
 }

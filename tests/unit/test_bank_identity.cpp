@@ -109,7 +109,7 @@ START_TEST(a_cancelled_or_failed_load_does_not_stand_in_the_way_of_the_next) {
                  [&] { MemoryBank::get(folder / "f"); });
   sample().save(folder / "f");
   assert_refused(ErrorCode::Cancelled, {}, "cancelled", [&] {
-    MemoryBank::get(folder / "f", {{}, [] { return true; }});
+    MemoryBank::get(folder / "f", "", {{}, [] { return true; }});
   });
   ck_assert_int_eq(MemoryBank::get(folder / "f")->frames, sample().frames);
 }

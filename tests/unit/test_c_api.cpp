@@ -124,7 +124,7 @@ START_TEST(a_bank_keeps_its_id_and_its_model_in_a_file) {
   const std::string id = id_of(bank);
   ck_assert_uint_eq(id.size(), 16);
   ck_assert_uint_eq(id.find_first_not_of("0123456789abcdef"), std::string::npos);
-  patchcore_bank_save(bank.get(), folder.file("f").c_str(), nullptr, error.out());
+  patchcore_bank_save(bank.get(), folder.file("f").c_str(), nullptr, nullptr, error.out());
   error.assert_none();
   const Bank copy = loaded(folder.file("f"));
   assert_text(id_of(copy), id);
@@ -139,7 +139,7 @@ END_TEST
 START_TEST(banks_of_one_file_share_what_they_hold) {
   const TemporaryFolder folder;
   ErrorPtr error;
-  patchcore_bank_save(built().get(), folder.file("f").c_str(), nullptr, error.out());
+  patchcore_bank_save(built().get(), folder.file("f").c_str(), nullptr, nullptr, error.out());
   error.assert_none();
   const Bank first = loaded(folder.file("f")), second = loaded(folder.file("f"));
   ck_assert_ptr_eq(patchcore_bank_get_id(first.get()), patchcore_bank_get_id(second.get()));
@@ -150,12 +150,14 @@ START_TEST(a_cancelled_load_is_told_as_cancelled_and_a_missing_file_as_not_found
   const TemporaryFolder folder;
   ErrorPtr error;
   const Cancellable cancellable(g_cancellable_new());
-  ck_assert_ptr_null(patchcore_bank_load(folder.file("f").c_str(), cancellable.get(), error.out()));
+  ck_assert_ptr_null(
+      patchcore_bank_load(folder.file("f").c_str(), nullptr, cancellable.get(), error.out()));
   error.assert_is(PATCHCORE_ERROR_NOT_FOUND, folder.file("f").c_str());
-  patchcore_bank_save(built().get(), folder.file("f").c_str(), nullptr, error.out());
+  patchcore_bank_save(built().get(), folder.file("f").c_str(), nullptr, nullptr, error.out());
   error.assert_none();
   g_cancellable_cancel(cancellable.get());
-  ck_assert_ptr_null(patchcore_bank_load(folder.file("f").c_str(), cancellable.get(), error.out()));
+  ck_assert_ptr_null(
+      patchcore_bank_load(folder.file("f").c_str(), nullptr, cancellable.get(), error.out()));
   error.assert_is(PATCHCORE_ERROR_CANCELLED);
 }
 END_TEST
@@ -289,7 +291,7 @@ START_TEST(a_mask_is_checked_and_what_it_leaves_out_is_not_learnt) {
   const std::string file = folder.file("bank.focus.png");
   ErrorPtr error;
   ck_assert_ptr_null(
-      patchcore_mask_load_beside(folder.file("bank.safetensors").c_str(), error.out()));
+      patchcore_mask_load_beside(folder.file("bank.safetensors").c_str(), nullptr, error.out()));
   error.assert_none();
   ck_assert_ptr_null(patchcore_mask_load(file.c_str(), nullptr, error.out()));
   error.assert_is(PATCHCORE_ERROR_NOT_FOUND, file.c_str());
@@ -297,7 +299,7 @@ START_TEST(a_mask_is_checked_and_what_it_leaves_out_is_not_learnt) {
   ck_assert_ptr_null(patchcore_mask_load(file.c_str(), "both", error.out()));
   error.assert_is(PATCHCORE_ERROR_INVALID_ARGUMENT, "both");
   PatchcoreMask* mask =
-      patchcore_mask_load_beside(folder.file("bank.safetensors").c_str(), error.out());
+      patchcore_mask_load_beside(folder.file("bank.safetensors").c_str(), nullptr, error.out());
   ck_assert_ptr_nonnull(mask);
   ck_assert(patchcore_mask_check(mask, 640, 640, error.out()));
   ck_assert(!patchcore_mask_check(mask, 640, 480, error.out()));
@@ -336,6 +338,33 @@ START_TEST(a_mask_is_checked_and_what_it_leaves_out_is_not_learnt) {
 }
 END_TEST
 
+START_TEST(a_file_holds_banks_by_their_names) {
+  const TemporaryFolder folder;
+  ErrorPtr error;
+  const std::string file = folder.file("products");
+  for (const char* name : {"cap", "bottle"}) {
+    ck_assert(!patchcore_bank_exists(file.c_str(), name));
+    ck_assert(patchcore_bank_check_room(file.c_str(), name, error.out()));
+    ck_assert(patchcore_bank_save(built().get(), file.c_str(), name, nullptr, error.out()));
+    error.assert_none();
+    ck_assert(patchcore_bank_exists(file.c_str(), name));
+  }
+  gchar** names = patchcore_bank_list_names(file.c_str(), error.out());
+  error.assert_none();
+  ck_assert_uint_eq(g_strv_length(names), 2);
+  assert_text(names[0], "bottle");
+  assert_text(names[1], "cap");
+  g_strfreev(names);
+  const Bank cap(patchcore_bank_load(file.c_str(), "cap", nullptr, error.out()));
+  error.assert_none();
+  assert_text(patchcore_bank_get_id(cap.get()), patchcore_bank_get_id(built().get()));
+  ck_assert_ptr_null(patchcore_bank_load(file.c_str(), nullptr, nullptr, error.out()));
+  error.assert_is(PATCHCORE_ERROR_NOT_FOUND, "bottle,cap");
+  ck_assert(!patchcore_bank_check_room(file.c_str(), nullptr, error.out()));
+  error.assert_is(PATCHCORE_ERROR_INVALID_ARGUMENT, "bottle,cap");
+}
+END_TEST
+
 int main() {
   Suite* suite = suite_create("c-api");
   TCase* fits = tcase_create("fits");
@@ -348,6 +377,7 @@ int main() {
   tcase_set_timeout(banks, 30);
   tcase_add_test(banks, a_bank_keeps_its_id_and_its_model_in_a_file);
   tcase_add_test(banks, banks_of_one_file_share_what_they_hold);
+  tcase_add_test(banks, a_file_holds_banks_by_their_names);
   tcase_add_test(banks, a_cancelled_load_is_told_as_cancelled_and_a_missing_file_as_not_found);
   suite_add_tcase(suite, banks);
   TCase* results = tcase_create("results");

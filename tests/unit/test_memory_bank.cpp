@@ -177,7 +177,7 @@ START_TEST(every_tensor_that_is_missing_is_named) {
 END_TEST
 
 START_TEST(another_format_version_is_refused_with_both_versions) {
-  for (const char* version : {"2", "0", "", "1 ", "1.0", "one"})
+  for (const char* version : {"3", "0", "", "1 ", "1.0", "one"})
     assert_changed_refused(version, {"\"" + std::string(version) + "\"", "\"1\""},
                            [&](Content& c) { c.metadata["patchcore_format"] = version; });
 }
@@ -259,13 +259,13 @@ START_TEST(loading_is_cancelled_at_whatever_moment) {
   bank.neighbours = at::arange(bank.size()).unsqueeze(1).expand({bank.size(), 3}).contiguous();
   bank.save(folder / "f");
   int small = 0, looks = 0;
-  MemoryBank::load(folder / "small", {{}, [&] { return ++small < 0; }});
-  MemoryBank::load(folder / "f", {{}, [&] { return ++looks < 0; }});
+  MemoryBank::load(folder / "small", "", {{}, [&] { return ++small < 0; }});
+  MemoryBank::load(folder / "f", "", {{}, [&] { return ++looks < 0; }});
   ck_assert_int_ge(looks - small, 3 * 9);  // blocks that are read, checked and hashed
   for (const int moment : {1, 2, looks / 2, looks - 1, looks}) {
     int seen = 0;
     assert_refused(ErrorCode::Cancelled, {}, "load", [&] {
-      MemoryBank::load(folder / "f", {{}, [&] { return ++seen == moment; }});
+      MemoryBank::load(folder / "f", "", {{}, [&] { return ++seen == moment; }});
     });
     ck_assert_int_eq(seen, moment);
   }
@@ -279,7 +279,7 @@ START_TEST(a_cancelled_save_leaves_the_old_bank) {
   Monitor monitor;
   monitor.cancelled = [] { return true; };
   assert_refused(ErrorCode::Cancelled, {}, "cancelled",
-                 [&] { sample().save(folder / "f", monitor); });
+                 [&] { sample().save(folder / "f", "", monitor); });
   ck_assert(read_file(folder / "f") == before);
   ck_assert_uint_eq(folder.names().size(), 1);
 }
