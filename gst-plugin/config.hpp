@@ -49,6 +49,7 @@ struct Config {
   gdouble coreset_ratio = 0.1;
   guint max_bank_size = 20000;
   guint64 seed = 0;
+  guint search_radius = 0;                      ///< patches; 0: the whole picture
   std::map<std::string, std::string> settings;  ///< by their names; empty: the preset's
   gdouble false_alarm_rate = 0.01;
   gdouble alarms_per_hour = 0;  ///< 0: by the rate

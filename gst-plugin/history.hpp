@@ -18,6 +18,7 @@ struct KeptPatches {
   BytesPtr patches;  ///< rows of the bank's width, float
   gdouble above;     ///< their distance to the bank is at least that
   guint64 lineage;   ///< of that bank
+  BytesPtr cells{};  ///< where the patches were, see PatchcoreResult
 };
 
 /// Such patches of the latest frames, within a bound of memory. Any thread.

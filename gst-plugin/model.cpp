@@ -98,9 +98,12 @@ Fit Model::make_fit(const Bank& like, GError** error) const {
   options.drop_outliers = config_.drop_outliers;
   const std::string tile_size = std::to_string(config_.tile_size),
                     tile_overlap = std::to_string(config_.tile_overlap);
+  const std::string search_radius = std::to_string(config_.search_radius);
   std::vector<const gchar*> settings;
   if (config_.tile_size)
     settings = {"tile-size", tile_size.c_str(), "tile-overlap", tile_overlap.c_str()};
+  if (config_.search_radius)
+    settings.insert(settings.end(), {"search-radius", search_radius.c_str()});
   for (const auto& [name, value] : config_.settings)
     settings.insert(settings.end(), {name.c_str(), value.c_str()});
   settings.push_back(nullptr);
@@ -117,8 +120,13 @@ bool Model::warm_up(GCancellable* cancellable, GError** error) {
       scorer_ ? library().patchcore_detector_get_preprocess(scorer_->detector.get())
               : library().patchcore_fit_get_preprocess(scratch.get());
   PatchcoreGeometry g;
-  constexpr guint kWidth = 640, kHeight = 480;
-  if (!library().patchcore_preprocess_get_geometry(preprocess, kWidth, kHeight, 1, &g, error))
+  guint width = 640, height = 480;
+  if (scorer_ && scorer_->info.grid_width > 0) {
+    constexpr guint kAnyScale = 16;
+    width = kAnyScale * scorer_->info.grid_width;
+    height = kAnyScale * scorer_->info.grid_height;
+  }
+  if (!library().patchcore_preprocess_get_geometry(preprocess, width, height, 1, &g, error))
     return false;
   for (int round = 0; round < 2; ++round) {
     if (g_cancellable_set_error_if_cancelled(cancellable, error)) return false;

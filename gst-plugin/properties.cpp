@@ -102,6 +102,10 @@ std::vector<Property> bank_properties() {
                                       "Leave out of a bank the frames that don't belong among the "
                                       "others; the message patchcore-outliers names them anyway",
                                       kReady),
+      number<&Config::search_radius>("search-radius", "Search radius",
+                                     "Of a fit, for a fixed camera: a patch is compared with what "
+                                     "was seen so many patches around its place (0 = anywhere)",
+                                     0, 255, kReady),
       structure<&Config::settings>("settings", "Settings",
                                    "Of a fit: other values than the preset's, by the names of "
                                    "docs/presets.md",

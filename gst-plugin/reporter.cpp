@@ -109,7 +109,8 @@ void Reporter::keep_patches(const Inspection& inspection) {
       session_.history().add({inspection.moment.running_time,
                               {g_bytes_ref(job->result.patches), g_bytes_unref},
                               job->keep_above,
-                              inspection.scorer->lineage});
+                              inspection.scorer->lineage,
+                              {g_bytes_ref(job->result.cells), g_bytes_unref}});
 }
 
 /// Puts the last result's maps, regions and overlay on a frame, whose results begin at `first`.

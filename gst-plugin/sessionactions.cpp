@@ -162,13 +162,14 @@ void Session::extend(const std::vector<KeptPatches>& kept) {
   ErrorPtr error;
   std::shared_ptr<const Scorer> after;
   if (before && before->lineage == kept.front().lineage) {
-    std::vector<GBytes*> patches;
+    std::vector<GBytes*> patches, cells;
     gdouble covered = kept.front().above;
     for (const KeptPatches& one : kept) {
       patches.push_back(one.patches.get());
+      cells.push_back(one.cells.get());
       covered = std::min(covered, one.above);
     }
-    Bank bank(library().patchcore_bank_extend(before->bank.get(), patches.data(),
+    Bank bank(library().patchcore_bank_extend(before->bank.get(), patches.data(), cells.data(),
                                               static_cast<guint>(patches.size()), covered,
                                               cancellable_, error.out()));
     if (bank)

@@ -21,6 +21,9 @@ std::string digits(double value) {
   return {text.data(), std::to_chars(text.begin(), text.end(), value).ptr};
 }
 
+// Cells of a side: those of the largest input with the smallest stride that a network has.
+constexpr int kLargestGrid = 2048;
+
 /// Reads a bank piece by piece; each refusal names the file.
 class Loader {
  public:
@@ -43,6 +46,7 @@ class Loader {
     bank.seed = number<uint64_t>("seed");
     bank.frames = number<int64_t>("frames");
     check(bank);
+    if (bank.settings.search_radius > 0) bank.positions = positions(bank.size());
     const bool scores = file_.contains(name_, "calibration_scores");
     if (scores || metadata_.count("threshold_method")) bank.calibration = calibration(scores);
     return bank;
@@ -93,6 +97,36 @@ class Loader {
     if (value.dim() != 2 || value.scalar_type() != type || value.numel() == 0)
       refuse("the tensor \"" + name + "\" has another type or shape.");
     return value;
+  }
+
+  Size grid() const {
+    const std::string& value = text("positions");
+    Size grid;
+    const char *begin = value.data(), *end = begin + value.size();
+    const auto width = std::from_chars(begin, end, grid.width);
+    const bool is_by = width.ec == std::errc() && width.ptr != end && *width.ptr == 'x';
+    const auto height = std::from_chars(is_by ? width.ptr + 1 : end, end, grid.height);
+    const auto in_range = [](int side) { return side >= 1 && side <= kLargestGrid; };
+    if (!is_by || height.ec != std::errc() || height.ptr != end || !in_range(grid.width) ||
+        !in_range(grid.height))
+      refuse("the entry \"positions\" is no grid.");
+    return grid;
+  }
+
+  Positions positions(int64_t rows) {
+    Positions positions{file_.tensor(name_, "positions"), grid()};
+    const at::Tensor& bits = positions.bits;
+    if (bits.dim() != 2 || bits.scalar_type() != at::kByte || bits.size(0) != rows ||
+        bits.size(1) != (positions.cells() + 7) / 8)
+      refuse("the tensor \"positions\" has another type or shape.");
+    const int64_t behind = positions.cells() % 8;
+    for (const at::Tensor& part : blocks(bits)) {
+      monitor_.check();
+      if (!part.amax(1).ne(0).all().item<bool>()) refuse("it has a row that was seen nowhere.");
+      if (behind > 0 && part.select(1, -1).max().item<int64_t>() >> behind)
+        refuse("it has a row that was seen outside of the picture.");
+    }
+    return positions;
   }
 
   std::vector<float> line(const std::string& name) {
@@ -180,6 +214,10 @@ BankEntries entries_of(const MemoryBank& bank) {
   metadata["precision"] = bank.precision;
   metadata["seed"] = std::to_string(bank.seed);
   metadata["frames"] = std::to_string(bank.frames);
+  if (bank.positions.defined()) {
+    metadata["positions"] = shown_grid(bank.positions.grid);
+    entries.tensors["positions"] = bank.positions.bits;
+  }
   const Calibration& calibration = bank.calibration;
   if (!calibration.valid()) return entries;
   metadata["threshold"] = digits(calibration.threshold);
@@ -196,6 +234,10 @@ BankEntries entries_of(const MemoryBank& bank) {
     entries.tensors["calibration_map_peaks"] = floats(calibration.map_peaks);
   }
   return entries;
+}
+
+std::string shown_grid(Size grid) {
+  return std::to_string(grid.width) + "x" + std::to_string(grid.height);
 }
 
 std::string shown_bank(const std::filesystem::path& path, const std::string& name) {

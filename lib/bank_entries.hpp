@@ -17,6 +17,9 @@ MemoryBank read_bank(const std::filesystem::path& path, const std::string& name,
 /// What a file holds of a bank.
 BankEntries entries_of(const MemoryBank& bank);
 
+/// A grid as an entry has it, "28x20": width and height.
+std::string shown_grid(Size grid);
+
 /// What messages call a bank: its file, with a # and its name behind where it has one.
 std::string shown_bank(const std::filesystem::path& path, const std::string& name);
 

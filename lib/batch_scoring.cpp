@@ -24,24 +24,24 @@ at::Tensor top_mean(const at::Tensor& values, int64_t count) {
 }
 
 /// The images' scores, N double. values: N x P, none twice; worst_values, map_peaks: N; worst: of
-/// all rows.
+/// all patches of the embedding.
 at::Tensor scores_of(const Settings& settings, const Neighbours& nearest, const at::Tensor& values,
                      const at::Tensor& worst_values, const at::Tensor& map_peaks,
-                     const at::Tensor& rows, const at::Tensor& worst,
-                     const NearestNeighbour& search, const at::Tensor& own_neighbours) {
+                     const Embedding& embedding, const at::Tensor& worst,
+                     const BankSearch& search) {
   const auto distances = [&](const at::Tensor& members) {
-    return distances_to(rows.index_select(0, worst), search.bank(), members);
+    return distances_to(embedding.rows.index_select(0, worst), search.rows(), members);
   };
   switch (settings.image_scoring) {
     case ImageScoring::Reweighted: {
       const at::Tensor closest = nearest.rows.select(1, 0).index_select(0, worst);
-      const at::Tensor d = distances(own_neighbours.index_select(0, closest));
+      const at::Tensor d = distances(search.own_neighbours().index_select(0, closest));
       const bool plain = settings.distance == Distance::L2 && nearest.distances.size(1) == 1;
       return plain ? reweighted_score(d) : reweighting(d) * worst_values;
     }
     case ImageScoring::Article: {
       const int64_t k = std::min<int64_t>(settings.neighbours, search.size());
-      return article_score(distances(search.search(rows.index_select(0, worst), k).rows));
+      return article_score(distances(search.nearest(embedding, worst, k).rows));
     }
     case ImageScoring::TopMean: return top_mean(values, settings.top_patches);
     case ImageScoring::MapMaximum: return map_peaks;
@@ -60,15 +60,15 @@ at::Tensor begin_copy(const at::Tensor& maps) {
 
 }  // namespace
 
-at::Tensor without_uncounted(const Embedding& embedding, const at::Tensor& values) {
-  if (!embedding.counted.defined()) return values;
-  const at::Tensor out = embedding.spread(embedding.counted).logical_not().to(values.device());
-  return values.masked_fill(out, -std::numeric_limits<double>::infinity());
+at::Tensor without_uncounted(const at::Tensor& values, const at::Tensor& counted) {
+  if (!counted.defined()) return values;
+  const at::Tensor left = at::full_like(values, -std::numeric_limits<double>::infinity());
+  return left.index_copy_(0, counted, values.index_select(0, counted));
 }
 
 BatchScores score_batch(const Settings& settings, const Neighbours& nearest,
-                        const at::Tensor& values, const Embedding& embedding, Size input,
-                        const NearestNeighbour& search, const at::Tensor& own_neighbours) {
+                        const at::Tensor& values, const at::Tensor& candidates,
+                        const Embedding& embedding, Size input, const BankSearch& search) {
   const int64_t images = embedding.images, patches = embedding.patches();
   const at::Tensor of_images = values.reshape({images, patches});
   const at::Tensor grids = embedding.joined(of_images);
@@ -76,14 +76,13 @@ BatchScores score_batch(const Settings& settings, const Neighbours& nearest,
   BatchScores scores;
   scores.maps = begin_copy(maps);
 
-  const at::Tensor candidates = without_uncounted(embedding, values).reshape({images, patches});
-  const at::Tensor worst = candidates.argmax(1);
+  const at::Tensor worst = candidates.reshape({images, patches}).argmax(1);
   const at::Tensor firsts = at::arange(images, worst.options()).mul_(patches);
   const at::Tensor worst_values = of_images.gather(1, worst.unsqueeze(1)).squeeze(1);
   const at::Tensor peaks = maps.flatten(1).amax(1).to(at::kDouble);
-  at::Tensor of_all = scores_of(settings, nearest, embedding.joined(candidates).flatten(1),
-                                worst_values.to(at::kDouble), peaks, embedding.rows, firsts + worst,
-                                search, own_neighbours);
+  at::Tensor of_all = scores_of(
+      settings, nearest, embedding.joined(candidates.reshape({images, patches})).flatten(1),
+      worst_values.to(at::kDouble), peaks, embedding, firsts + worst, search);
   if (embedding.counted.defined())
     of_all = of_all * embedding.counted.flatten(1).any(1).to(of_all.device());
   const at::Tensor found = at::stack({of_all, worst.to(at::kDouble), peaks}).cpu();

@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "bank_search.hpp"
 #include "patch_embedding.hpp"
 #include "scoring.hpp"
 
@@ -23,15 +24,15 @@ struct BatchScores {
   std::vector<double> map_peaks;
 };
 
-/// Patch values with minus infinity in place of those that don't count.
-at::Tensor without_uncounted(const Embedding& embedding, const at::Tensor& values);
+/// Patch values with minus infinity in place of those that don't count. counted: n int64 on their
+/// device, the patches that do; undefined: all.
+at::Tensor without_uncounted(const at::Tensor& values, const at::Tensor& counted);
 
 /// Scores and maps of some images, with one wait for the device.
 /// nearest, values: what patch_values() took and gave, of all patches of the embedding, 0 of those
-/// that don't count;
-/// own_neighbours: K x b, see NearestNeighbour::own_neighbours.
+/// that don't count; candidates: the values as without_uncounted() gives them.
 BatchScores score_batch(const Settings& settings, const Neighbours& nearest,
-                        const at::Tensor& values, const Embedding& embedding, Size input,
-                        const NearestNeighbour& search, const at::Tensor& own_neighbours);
+                        const at::Tensor& values, const at::Tensor& candidates,
+                        const Embedding& embedding, Size input, const BankSearch& search);
 
 }  // namespace patchcore

@@ -51,7 +51,8 @@ PatchcoreResult to_c(const pc::Result& result) {
           static_cast<guint>(result.map.size(1)),
           static_cast<guint>(result.map.size(0)),
           bytes_of(result.patches),
-          result.patches.defined() ? static_cast<guint>(result.patches.size(0)) : 0};
+          result.patches.defined() ? static_cast<guint>(result.patches.size(0)) : 0,
+          bytes_of(result.cells)};
 }
 
 /// Where a request's input lies in its frame.
@@ -204,6 +205,7 @@ const PatchcorePreprocess* patchcore_detector_get_preprocess(PatchcoreDetector* 
 void patchcore_result_clear(PatchcoreResult* result) {
   g_clear_pointer(&result->map, g_bytes_unref);
   g_clear_pointer(&result->patches, g_bytes_unref);
+  g_clear_pointer(&result->cells, g_bytes_unref);
   result->n_patches = 0;
 }
 

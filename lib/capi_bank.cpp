@@ -28,9 +28,10 @@ pc::Settings fit_settings(const PatchcoreFitOptions& options) {
   return settings;
 }
 
-/// The rows of all sets, one set below the other.
-at::Tensor rows_of(GBytes* const* sets, guint count, int64_t width, const pc::Monitor& monitor) {
-  const gsize row = sizeof(float) * static_cast<gsize>(width);
+/// The rows of all sets, one set below the other: `width` values of a type each.
+at::Tensor rows_of(GBytes* const* sets, guint count, int64_t width, at::ScalarType type,
+                   const pc::Monitor& monitor) {
+  const gsize row = c10::elementSize(type) * static_cast<gsize>(width);
   int64_t rows = 0;
   for (guint i = 0; i < count; ++i) {
     const gsize bytes = sets[i] ? g_bytes_get_size(sets[i]) : 1;
@@ -40,7 +41,7 @@ at::Tensor rows_of(GBytes* const* sets, guint count, int64_t width, const pc::Mo
                           std::to_string(row) + " bytes, as the bank has them.");
     rows += static_cast<int64_t>(bytes / row);
   }
-  const at::Tensor all = at::empty({rows, width});
+  const at::Tensor all = at::empty({rows, width}, type);
   auto* out = static_cast<guint8*>(all.data_ptr());
   for (guint i = 0; i < count; ++i) {
     monitor.check();
@@ -101,6 +102,8 @@ void patchcore_bank_get_info(PatchcoreBank* bank, PatchcoreBankInfo* info) {
   info->rows = static_cast<guint64>(b.size());
   info->width = static_cast<guint64>(b.width());
   info->frames = static_cast<guint64>(b.frames);
+  info->grid_width = static_cast<guint>(b.positions.grid.width);
+  info->grid_height = static_cast<guint>(b.positions.grid.height);
   info->calibrated = c.valid();
   if (!c.valid()) return;
   info->threshold = c.threshold;
@@ -117,14 +120,16 @@ void patchcore_bank_get_info(PatchcoreBank* bank, PatchcoreBankInfo* info) {
 }
 
 PatchcoreBank* patchcore_bank_extend(PatchcoreBank* bank, GBytes* const* patches,
-                                     guint n_patch_sets, gdouble covered, GCancellable* cancellable,
-                                     GError** error) {
+                                     GBytes* const* cells, guint n_patch_sets, gdouble covered,
+                                     GCancellable* cancellable, GError** error) {
   return guarded(error, [&] {
     const c10::InferenceMode no_gradients;
     const pc::Monitor m = monitor(nullptr, nullptr, cancellable);
-    const at::Tensor rows = rows_of(patches, n_patch_sets, bank->object->width(), m);
+    const at::Tensor rows = rows_of(patches, n_patch_sets, bank->object->width(), at::kFloat, m);
+    const at::Tensor of_cells =
+        cells ? rows_of(cells, n_patch_sets, 1, at::kLong, m).select(1, 0) : at::Tensor();
     return new PatchcoreBank(
-        std::make_shared<pc::MemoryBank>(pc::extended(*bank->object, rows, covered, m)));
+        std::make_shared<pc::MemoryBank>(pc::extended(*bank->object, rows, of_cells, covered, m)));
   });
 }
 

@@ -35,11 +35,11 @@ void check_compatible(const Backbone& backbone, const MemoryBank& bank) {
     refuse("the weights", bank.weights_id, backbone.weights_id());
 }
 
-/// Those of rows (P x D) whose value (P) is at or above a bound, the largest first.
-at::Tensor kept(const at::Tensor& rows, const at::Tensor& values, double bound) {
+/// Which values are at or above a bound, the largest first.
+at::Tensor at_or_above(const at::Tensor& values, double bound) {
   const at::Tensor order = std::get<1>(values.sort(/*stable=*/true, 0, /*descending=*/true));
   const int64_t count = values.to(at::kDouble).ge(bound).sum().item<int64_t>();
-  return rows.index_select(0, order.slice(0, 0, count));
+  return order.slice(0, 0, count);
 }
 
 /// Where the bank says that they were, else where they are fetched to. Whether they are the same is
@@ -60,8 +60,7 @@ Detector::Detector(std::shared_ptr<const Backbone> backbone, std::shared_ptr<con
     : backbone_((check_compatible(*backbone, *bank), std::move(backbone))),
       bank_(std::move(bank)),
       preprocess_(bank_->settings, backbone_->stride()),
-      search_(bank_->rows.to(backbone_->device()), monitor),
-      own_neighbours_(bank_->neighbours.to(backbone_->device())) {}
+      search_(*bank_, backbone_->device(), monitor) {}
 
 std::shared_ptr<const Detector> Detector::get(const std::shared_ptr<const Backbone>& backbone,
                                               const std::shared_ptr<const MemoryBank>& bank,
@@ -74,16 +73,14 @@ std::shared_ptr<const Detector> Detector::get(const std::shared_ptr<const Backbo
 }
 
 /// Those of all patches; 0 of what doesn't count, which isn't searched for.
-Neighbours Detector::nearest(const Embedding& embedding) const {
+Neighbours Detector::nearest(const Embedding& embedding, const at::Tensor& counted) const {
   const int64_t k = patch_values_need(settings(), bank_->size());
-  if (!embedding.counted.defined()) return search_.search(embedding.rows, k);
-  const at::Tensor counted =
-      at::nonzero(embedding.spread(embedding.counted)).flatten().to(embedding.rows.device());
+  if (!counted.defined()) return search_.nearest(embedding, {}, k);
   const int64_t patches = embedding.rows.size(0);
   Neighbours all{at::zeros({patches, k}, embedding.rows.options()),
                  at::zeros({patches, k}, embedding.rows.options().dtype(at::kLong))};
   if (counted.size(0) == 0) return all;
-  const Neighbours found = search_.search(embedding.rows.index_select(0, counted), k);
+  const Neighbours found = search_.nearest(embedding, counted, k);
   all.distances.index_copy_(0, counted, found.distances);
   all.rows.index_copy_(0, counted, found.rows);
   return all;
@@ -95,11 +92,13 @@ std::vector<Result> Detector::score(const Embedding& embedding, Size input,
     throw Error(ErrorCode::Incompatible, "The bank's rows have " + std::to_string(bank_->width()) +
                                              " values, the network's patches " +
                                              std::to_string(embedding.rows.size(1)) + ".");
-  const Neighbours found = nearest(embedding);
+  at::Tensor counted = embedding.counted_patches();
+  if (counted.defined()) counted = counted.to(embedding.rows.device());
+  const Neighbours found = nearest(embedding, counted);
   const at::Tensor values = patch_values(settings(), found);
+  const at::Tensor candidates = without_uncounted(values, counted);
   const BatchScores scores =
-      score_batch(settings(), found, values, embedding, input, search_, own_neighbours_);
-  const at::Tensor candidates = keep_above ? without_uncounted(embedding, values) : at::Tensor();
+      score_batch(settings(), found, values, candidates, embedding, input, search_);
   std::vector<Result> results;
   for (int64_t i = 0; i < embedding.images; ++i) {
     const ImageScore& image = scores.images[i];
@@ -113,9 +112,11 @@ std::vector<Result> Detector::score(const Embedding& embedding, Size input,
         (static_cast<double>(peak.x) + 0.5) / static_cast<double>(embedding.grid_width());
     result.peak_y =
         (static_cast<double>(peak.y) + 0.5) / static_cast<double>(embedding.grid_height());
-    if (keep_above)
-      result.patches =
-          kept(embedding.image(i), embedding.of_image(candidates, i), *keep_above).cpu();
+    if (keep_above) {
+      const at::Tensor kept = at_or_above(embedding.of_image(candidates, i), *keep_above);
+      result.patches = embedding.image(i).index_select(0, kept).cpu();
+      result.cells = embedding.of_image(embedding.cells(), i).index_select(0, kept.cpu());
+    }
     results.push_back(std::move(result));
   }
   return results;

@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "backbone.hpp"
+#include "bank_search.hpp"
 #include "memory_bank.hpp"
-#include "nearest_neighbour.hpp"
 #include "patch_embedding.hpp"
 #include "preprocess.hpp"
 
@@ -21,6 +21,7 @@ struct Result {
   double map_peak = 0;  ///< the largest value of the map
   at::Tensor map;       ///< H x W float on the CPU at the input's size, raw units
   at::Tensor patches;   ///< n x D float on the CPU: those kept, the largest value first
+  at::Tensor cells;     ///< n int64: where these were, see Embedding::cells()
 };
 
 /// A bank on a device, ready to score. Immutable: any thread may score.
@@ -49,13 +50,12 @@ class Detector {
                             std::optional<double> keep_above = {}) const;
 
  private:
-  Neighbours nearest(const Embedding& embedding) const;
+  Neighbours nearest(const Embedding& embedding, const at::Tensor& counted) const;
 
   std::shared_ptr<const Backbone> backbone_;
   std::shared_ptr<const MemoryBank> bank_;
   Preprocess preprocess_;
-  NearestNeighbour search_;
-  at::Tensor own_neighbours_;
+  BankSearch search_;
 };
 
 /// The options that make the network a bank was fitted with. weights: empty: where the bank says

@@ -57,8 +57,22 @@ Fit::Fit(std::shared_ptr<const Backbone> backbone, Settings settings, FitOptions
   settings_.layers = backbone_->options().layers;
 }
 
+/// With the lock held.
+void Fit::check_grid(const Embedding& embedding) const {
+  if (settings_.search_radius == 0 || frames_.empty()) return;
+  const Size first = frames_.front().views.grid(), now = embedding.grid();
+  if (now == first) return;
+  const auto text = [](Size size) {
+    return std::to_string(size.width) + " x " + std::to_string(size.height);
+  };
+  throw Error(ErrorCode::InvalidArgument,
+              "With search-radius all frames are of one size: the first had " + text(first) +
+                  " patches, this one has " + text(now) + ".");
+}
+
 void Fit::add(const Embedding& embedding, Size input) {
   std::lock_guard lock(mutex_);
+  check_grid(embedding);
   const int64_t length = views() * embedding.patches();
   for (int64_t first = 0; first < embedding.rows.size(0); first += length) {
     const int64_t image = first / embedding.patches();
@@ -136,9 +150,8 @@ Outliers Fit::outliers() const {
 int64_t Fit::patches_of(const std::vector<Frame>& frames) {
   int64_t patches = 0;
   for (const Frame& frame : frames)
-    patches += frame.views.counted.defined()
-                   ? frame.views.spread(frame.views.counted).sum().item<int64_t>()
-                   : frame.views.rows.size(0);
+    patches += frame.views.counted.defined() ? frame.views.counted_patches().size(0)
+                                             : frame.views.rows.size(0);
   return patches;
 }
 
@@ -157,16 +170,39 @@ int64_t Fit::bank_rows(const std::vector<Frame>& frames) const {
   return std::max<int64_t>(rows, 1);
 }
 
-MemoryBank Fit::build_from(const std::vector<Frame>& frames, int64_t rows_wanted,
-                           const Monitor& monitor) const {
+/// Those that count, N x D on the network's device.
+at::Tensor Fit::patches_of_views(const std::vector<Frame>& frames) const {
   std::vector<at::Tensor> parts;
-  for (const Frame& frame : frames) parts.push_back(frame.views.rows_that_count());
+  for (const Frame& frame : frames) {
+    const at::Tensor counted = frame.views.counted_patches();
+    parts.push_back(counted.defined() ? frame.views.rows.index_select(0, counted)
+                                      : frame.views.rows);
+  }
   const at::Tensor patches = at::cat(parts).to(backbone_->device());
   if (patches.size(0) == 0)
     throw Error(ErrorCode::InvalidArgument, "The mask leaves no patch to make a bank of.");
   if (!patches.isfinite().all().item<bool>())
     throw Error(ErrorCode::Failed, "The network's features are not finite.");
+  return patches;
+}
 
+/// Of each row of a bank: the cells of all patches that it is the nearest of.
+Positions Fit::positions_of(const std::vector<Frame>& frames, const at::Tensor& patches,
+                            const NearestNeighbour& search, const Monitor& monitor) const {
+  std::vector<at::Tensor> cells;
+  for (const Frame& frame : frames) {
+    const at::Tensor counted = frame.views.counted_patches();
+    cells.push_back(counted.defined() ? frame.views.cells().index_select(0, counted)
+                                      : frame.views.cells());
+  }
+  const at::Tensor rows = search.search(patches, 1, monitor).rows.select(1, 0).cpu();
+  return Positions::of(frames.front().views.grid(), search.size(), rows.contiguous(),
+                       at::cat(cells));
+}
+
+MemoryBank Fit::build_from(const std::vector<Frame>& frames, int64_t rows_wanted,
+                           const Monitor& monitor) const {
+  const at::Tensor patches = patches_of_views(frames);
   const at::Tensor projected = project(patches, settings_.projection, options_.seed, monitor);
   monitor.check();
   const at::Tensor chosen =
@@ -176,8 +212,10 @@ MemoryBank Fit::build_from(const std::vector<Frame>& frames, int64_t rows_wanted
   MemoryBank bank;
   const at::Tensor rows = patches.index_select(0, chosen.to(patches.device()));
   const int64_t b = std::min<int64_t>(settings_.neighbours, rows.size(0));
-  bank.neighbours = NearestNeighbour(rows, monitor).own_neighbours(b, monitor).cpu();
+  const NearestNeighbour search(rows, monitor);
+  bank.neighbours = search.own_neighbours(b, monitor).cpu();
   bank.rows = rows.cpu();
+  if (settings_.search_radius > 0) bank.positions = positions_of(frames, patches, search, monitor);
   bank.settings = settings_;
   bank.weights_id = backbone_->weights_id();
   bank.weights_location = backbone_->options().weights;

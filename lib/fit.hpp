@@ -8,6 +8,7 @@
 
 #include "backbone.hpp"
 #include "memory_bank.hpp"
+#include "nearest_neighbour.hpp"
 #include "outliers.hpp"
 #include "patch_embedding.hpp"
 #include "preprocess.hpp"
@@ -48,7 +49,8 @@ class Fit {
 
   /// Keeps the frames' patches, in host memory; those that don't count are not learnt, and a frame
   /// of which none does is passed over. Each views() images of the embedding are one frame, itself
-  /// first. input: what the backbone saw.
+  /// first. input: what the backbone saw. Throws Error(InvalidArgument), naming both sizes, where
+  /// with the setting search_radius frames have another grid of patches than those before.
   void add(const Embedding& embedding, Size input);
   int64_t frames() const;
   /// Those that count, of all frames and their copies.
@@ -73,6 +75,8 @@ class Fit {
   };
 
   /// rows: of the bank, at most.
+  void check_grid(const Embedding& embedding) const;
+  at::Tensor patches_of_views(const std::vector<Frame>& frames) const;
   MemoryBank build_from(const std::vector<Frame>& frames, int64_t rows,
                         const Monitor& monitor) const;
   std::vector<HeldOut> hold_out(const std::vector<Frame>& frames, const Monitor& monitor) const;
@@ -82,6 +86,8 @@ class Fit {
   std::vector<size_t> order_of_folds(size_t frames) const;
   void score_fold(const std::vector<Frame>& frames, std::span<const size_t> held_out, int64_t rows,
                   std::vector<HeldOut>& scored, const Monitor& monitor) const;
+  Positions positions_of(const std::vector<Frame>& frames, const at::Tensor& patches,
+                         const NearestNeighbour& search, const Monitor& monitor) const;
   static int64_t patches_of(const std::vector<Frame>& frames);
   int64_t bank_rows(const std::vector<Frame>& frames) const;
 

@@ -33,6 +33,7 @@ std::string MemoryBank::identify(const Monitor& monitor) const {
   nlohmann::json entries = settings.to_metadata();
   entries["weights_id"] = weights_id;
   entries["bank"] = std::to_string(size()) + "x" + std::to_string(width());
+  if (positions.defined()) entries["positions"] = shown_grid(positions.grid);
   const std::string text = entries.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   Sha256 sum;
   sum.update(text.data(), text.size());
@@ -41,6 +42,7 @@ std::string MemoryBank::identify(const Monitor& monitor) const {
     const at::Tensor values = part.contiguous();
     sum.update(values.data_ptr(), values.nbytes());
   }
+  if (positions.defined()) sum.update(positions.bits.data_ptr(), positions.bits.nbytes());
   return sum.hex().substr(0, kDigits);
 }
 

@@ -9,6 +9,7 @@
 
 #include "calibration.hpp"
 #include "monitor.hpp"
+#include "positions.hpp"
 #include "settings.hpp"
 
 namespace patchcore {
@@ -18,6 +19,7 @@ namespace patchcore {
 struct MemoryBank {
   at::Tensor rows;        ///< K x D float, on the CPU, finite
   at::Tensor neighbours;  ///< K x b int64: the b rows nearest to each row, itself first
+  Positions positions;    ///< of each row; known where settings.search_radius is above 0
   Settings settings;
   Calibration calibration;
 
@@ -47,7 +49,8 @@ struct MemoryBank {
                                                const std::string& name = {},
                                                const Monitor& monitor = {});
 
-  /// 16 hex digits of a SHA-256 over all that decides a score: rows, settings and weights_id. The
+  /// 16 hex digits of a SHA-256 over all that decides a score: rows, positions, settings and
+  /// weights_id. The
   /// same content has the same, in whatever file or process; docs/bank-format.md says of which
   /// bytes. Takes some 3 ms a MB. Throws Error(Cancelled).
   std::string identify(const Monitor& monitor = {}) const;

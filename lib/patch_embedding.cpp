@@ -103,9 +103,14 @@ at::Tensor Embedding::spread(const at::Tensor& grids) const {
   return at::cat(parts, 1).flatten();
 }
 
-at::Tensor Embedding::rows_that_count() const {
-  if (!counted.defined()) return rows;
-  return rows.index_select(0, at::nonzero(spread(counted)).flatten().to(rows.device()));
+at::Tensor Embedding::cells() const {
+  return spread(at::arange(grid_height() * grid_width())
+                    .reshape({1, grid_height(), grid_width()})
+                    .expand({images, -1, -1}));
+}
+
+at::Tensor Embedding::counted_patches() const {
+  return counted.defined() ? at::nonzero(spread(counted)).flatten() : at::Tensor();
 }
 
 Embedding PatchEmbedding::operator()(const std::vector<at::Tensor>& maps) const {

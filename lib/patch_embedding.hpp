@@ -27,6 +27,7 @@ struct Embedding {
   /// Patches of the whole image, each counted once: those of the tiles side by side.
   int64_t grid_height() const { return tiles.back().y + height; }
   int64_t grid_width() const { return tiles.back().x + width; }
+  Size grid() const { return {static_cast<int>(grid_width()), static_cast<int>(grid_height())}; }
 
   /// Where an image's patch lies in the grid.
   Place place(int64_t patch) const;
@@ -39,8 +40,11 @@ struct Embedding {
   /// each patch: images * patches().
   at::Tensor spread(const at::Tensor& grids) const;
 
-  /// The rows that count, sharing memory where that is all.
-  at::Tensor rows_that_count() const;
+  /// Each patch's cell of the grid, y * grid_width() + x: images * patches() int64 on the CPU.
+  at::Tensor cells() const;
+
+  /// The patches that count, n int64 on the CPU; undefined: all.
+  at::Tensor counted_patches() const;
 
   /// The rows of one image, sharing memory.
   at::Tensor image(int64_t index) const { return of_image(rows, index); }

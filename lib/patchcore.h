@@ -119,6 +119,10 @@ typedef struct {
   gdouble calibration_hours;
   guint64 calibration_alarms;
   gdouble alarms_per_hour_bound;
+  /* Of a bank with a search radius: patches of the pictures that it is of, which those to score
+   * must have too. 0: of any size. Frames of this aspect become such pictures. */
+  guint grid_width;
+  guint grid_height;
 } PatchcoreBankInfo;
 
 /* A file holds one bank without a name, or any number that have one: 1 to 64 letters, digits, '.',
@@ -153,11 +157,13 @@ PATCHCORE_API void patchcore_bank_unref(PatchcoreBank* bank);
  * The rows of `bank` come first, then, farthest first, those patches whose value is at or above
  * `covered`, until each patch's value is below it; with 0 or less every patch that is no copy of a
  * row. Calibration and all else are kept, `bank` isn't changed. Each set is any number of rows of
- * the bank's width in floats. INVALID_ARGUMENT where a set is not, or not finite. Cancelled within
- * 200 ms. */
+ * the bank's width in floats. cells: a set each, of where these were, as PatchcoreResult has them;
+ * NULL will do where the bank has no search radius. INVALID_ARGUMENT where a set is not, or not
+ * finite. Cancelled within 200 ms. */
 PATCHCORE_API PatchcoreBank* patchcore_bank_extend(PatchcoreBank* bank, GBytes* const* patches,
-                                                   guint n_patch_sets, gdouble covered,
-                                                   GCancellable* cancellable, GError** error);
+                                                   GBytes* const* cells, guint n_patch_sets,
+                                                   gdouble covered, GCancellable* cancellable,
+                                                   GError** error);
 PATCHCORE_API void patchcore_bank_get_info(PatchcoreBank* bank, PatchcoreBankInfo* info);
 /* 16 hex digits that are the same for the same rows, settings and weights, in whatever file or
  * process. Owned by the bank. */
@@ -356,6 +362,7 @@ typedef struct {
   guint map_height;
   GBytes* patches; /* n_patches rows of the bank's width in floats; NULL: none were kept */
   guint n_patches;
+  GBytes* cells; /* n_patches gint64: where these were, y * width + x in the patches' grid */
 } PatchcoreResult;
 
 PATCHCORE_API void patchcore_result_clear(PatchcoreResult* result);

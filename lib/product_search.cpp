@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "blocks.hpp"
 
@@ -41,10 +42,11 @@ at::Tensor smallest(const at::Tensor& values, int64_t count) {
 }  // namespace
 
 Neighbours first_of(const at::Tensor& queries, const at::Tensor& bank, const at::Tensor& rows,
-                    int64_t count) {
+                    int64_t count, const at::Tensor& out) {
   const at::Tensor members =
       bank.index_select(0, rows.flatten()).reshape({queries.size(0), rows.size(1), -1});
-  const at::Tensor exact = (members - queries.unsqueeze(1)).square_().sum(2);
+  at::Tensor exact = (members - queries.unsqueeze(1)).square_().sum(2);
+  if (out.defined()) exact.masked_fill_(out, std::numeric_limits<float>::infinity());
   const auto [squares, order] = exact.sort(/*stable=*/true, 1, /*descending=*/false);
   return {squares.slice(1, 0, count).sqrt(), rows.gather(1, order.slice(1, 0, count))};
 }
@@ -73,16 +75,26 @@ ProductSearch::ProductSearch(at::Tensor bank, const Monitor& monitor)
 
 Neighbours ProductSearch::search(const at::Tensor& queries, int64_t k,
                                  const Monitor& monitor) const {
+  return search(queries, k, OutOf(), monitor);
+}
+
+Neighbours ProductSearch::search(const at::Tensor& queries, int64_t k, const OutOf& out_of,
+                                 const Monitor& monitor) const {
   const int64_t gathered = std::min(k + kSpare, size()) * bank_.size(1);
   const int64_t block =
       std::max<int64_t>(16, std::min(kBlockValues / size(), kGatheredValues / gathered));
   std::vector<at::Tensor> distances, rows;
-  for (const at::Tensor& part : queries.split(block)) {
+  for (int64_t first = 0; first < queries.size(0) || first == 0; first += block) {
+    const at::Tensor part = queries.slice(0, first, first + block);
     const at::Tensor order = order_of(part, monitor);
+    if (out_of)
+      order.masked_fill_(out_of(first, first + part.size(0)).to(order.device()),
+                         std::numeric_limits<float>::infinity());
     const int64_t some = monitor.cancelled ? std::max<int64_t>(1, kSelected / size()) : block;
     for (int64_t at = 0; at < std::max<int64_t>(1, part.size(0)); at += some) {
       monitor.check();
-      Neighbours found = select(part.slice(0, at, at + some), order.slice(0, at, at + some), k);
+      Neighbours found = select(part.slice(0, at, at + some), order.slice(0, at, at + some), k,
+                                static_cast<bool>(out_of));
       distances.push_back(std::move(found.distances));
       rows.push_back(std::move(found.rows));
     }
@@ -105,11 +117,13 @@ at::Tensor ProductSearch::order_of(const at::Tensor& queries, const Monitor& mon
   return order;
 }
 
-Neighbours ProductSearch::select(const at::Tensor& queries, const at::Tensor& order,
-                                 int64_t k) const {
+Neighbours ProductSearch::select(const at::Tensor& queries, const at::Tensor& order, int64_t k,
+                                 bool out_of_reach) const {
   const int64_t candidates = std::min(k + kSpare, size());
   // Rows ascending first, so that the stable sort by distance leaves ties to the lower row.
-  return first_of(queries, bank_, std::get<0>(smallest(order, candidates).sort(1)), k);
+  const at::Tensor rows = std::get<0>(smallest(order, candidates).sort(1));
+  return first_of(queries, bank_, rows, k,
+                  out_of_reach ? order.gather(1, rows).isposinf() : at::Tensor());
 }
 
 }  // namespace patchcore

@@ -6,12 +6,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <numeric>
 
 #include "bf16.hpp"
 #include "nearest.hpp"
+#include "promising.hpp"
 
 namespace patchcore {
 namespace {
@@ -33,8 +33,6 @@ constexpr int64_t kHints = 8;
 constexpr int64_t kLookCost = 2048;
 // Distances whose cost a query may have had in any case before it goes on with whole rows.
 constexpr int64_t kDistancesAtFirst = 24;
-// Rows that are on their way to the processor while others are worked on.
-constexpr size_t kAhead = 3;
 
 /// Some queries in one form, with as many more heads as the filter may read behind the last.
 struct QueryHeads {
@@ -56,13 +54,6 @@ struct QueryHeads {
 
 int64_t blocks_of_chunk(int64_t width) {
   return std::max<int64_t>(1, kChunkValues / (kBlockRows * width));
-}
-
-template <typename T>
-void prefetch(const T* values, int64_t count) {
-  constexpr int64_t kLine = 64 / sizeof(T), kLines = 8;  // the processor guesses the rest
-  for (int64_t at = 0; at < std::min(count, kLines * kLine); at += kLine)
-    __builtin_prefetch(values + at);
 }
 
 }  // namespace
@@ -227,32 +218,12 @@ class PrunedSearch::Walk {
     cost_[query] += kLookCost * static_cast<int64_t>(order_.size());
   }
 
-  /// The most promising first, until what is left lies behind the radius.
   template <typename Limit>
   void compute(int64_t query, const Limit& limit) {
-    float at_most = limit();
-    const auto is_out = [&](const auto& candidate) { return candidate.first <= at_most; };
-    const auto leave_out = [&](auto first) {
-      order_.erase(std::remove_if(first, order_.end(), is_out), order_.end());
-    };
-    for (auto& candidate : order_)
-      if (std::isnan(candidate.first)) candidate.first = kInfinity;
-    leave_out(order_.begin());
-    if (order_.empty()) return;
-    // The best most often rules out all others, before they need to be in order.
-    std::iter_swap(order_.begin(), std::max_element(order_.begin(), order_.end()));
-    offer(query, order_.front().second);
-    at_most = limit();
-    leave_out(order_.begin() + 1);
-    std::sort(order_.begin() + 1, order_.end(), std::greater<>());
-    size_t done = 1;
-    for (; done < order_.size() && !is_out(order_[done]); ++done) {
-      if (done + kAhead < order_.size())
-        prefetch(rows_ + order_[done + kAhead].second * width_, width_);
-      offer(query, order_[done].second);
-      at_most = limit();
-    }
-    cost_[query] += distance_cost_ * static_cast<int64_t>(done);
+    const int64_t offered = offer_promising(
+        order_, limit, [&](int64_t row) { offer(query, row); },
+        [&](int64_t row) { prefetch(rows_ + row * width_, width_); });
+    cost_[query] += distance_cost_ * offered;
   }
 
   float radius(int64_t query) const { return nearest_[query].radius(); }
@@ -284,7 +255,7 @@ class PrunedSearch::Walk {
   std::vector<kernels::Candidates> candidates_;
   std::vector<int32_t> candidate_rows_;
   std::vector<float> products_;
-  std::vector<std::pair<float, int64_t>> order_;  ///< products and rows of a query's candidates
+  Promising order_;  ///< of a query
 };
 
 PrunedSearch::PrunedSearch(at::Tensor bank, const Monitor& monitor, const kernels::Kernels& kernels)

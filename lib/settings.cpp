@@ -236,6 +236,7 @@ void visit(S& s, Visitor&& field) {
   field("num_neighbours", s.neighbours, 1, 1024);
   field("patch_neighbours", s.patch_neighbours, 1, 1024);
   field("top_patches", s.top_patches, 1, 1 << 20);
+  field("search_radius", s.search_radius, 0, 255);
   field("augmentation", s.augmentation);
   field("map_upsampling", s.map_upsampling);
   field("map_border", s.map_border);
@@ -243,8 +244,9 @@ void visit(S& s, Visitor&& field) {
 }
 
 /// Fields that came later than the format.
-constexpr std::array<const char*, 6> kLater{"resize_values",    "tile_size",   "tile_overlap",
-                                            "patch_neighbours", "top_patches", "augmentation"};
+constexpr std::array<const char*, 7> kLater{"resize_values",    "tile_size",   "tile_overlap",
+                                            "patch_neighbours", "top_patches", "search_radius",
+                                            "augmentation"};
 
 /// Fields that options of their own set.
 constexpr std::array<const char*, 5> kOwnOptions{"backbone", "layers", "preset", "resize", "crop"};

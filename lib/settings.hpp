@@ -100,6 +100,8 @@ struct Settings {
   int neighbours = 9;        ///< b of Eq. 7, or the article's k
   int patch_neighbours = 1;  ///< a patch's value is the mean distance to so many nearest rows
   int top_patches = 10;      ///< TopMean: values that are averaged
+  int search_radius = 0;  ///< patches: a patch is compared with rows alone that were seen so near
+                          ///< its place in the picture, of a fixed camera; 0: with all
 
   std::vector<Augmentation> augmentation;  ///< each once
 

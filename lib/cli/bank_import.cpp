@@ -59,6 +59,9 @@ MemoryBank make_bank(at::Tensor rows, Settings settings, const Backbone& backbon
                 quoted(file) + " has embeddings of " + std::to_string(rows.size(1)) + " values, " +
                     settings.backbone + " with the preset " + nick(settings.preset) + " gives " +
                     std::to_string(width) + ".");
+  if (settings.search_radius > 0)
+    throw Error(ErrorCode::InvalidArgument,
+                "Embeddings don't say where they were seen: there is no search radius.");
   MemoryBank bank;
   settings.backbone = backbone.options().name;
   settings.layers = backbone.options().layers;

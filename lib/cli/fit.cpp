@@ -176,6 +176,12 @@ void add_fit(CLI::App& app) {
                 "The bank's name, in a file that holds several; the others stay");
   add_network_options(fit, command->network);
   add_mask_options(fit, command->mask);
+  fit.add_option("--search-radius", command->network.search_radius,
+                 "Of a fixed camera: compare a patch with what was seen so many patches around its "
+                 "place; 0: anywhere")
+      ->check(CLI::Range(0, 255).description(""))
+      ->type_name("N")
+      ->capture_default_str();
   add_fit_options(fit, command->fit);
   auto* frame_rate = fit.add_option("--frame-rate", command->frame_rate,
                                     "The images are video, so many of them a second")

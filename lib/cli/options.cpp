@@ -156,6 +156,7 @@ Settings make_settings(const NetworkOptions& options) {
   settings.backbone = options.backbone;
   if (!options.resize.empty()) settings.resize = parse_resize(options.resize);
   if (options.crop >= 0) settings.crop = options.crop;
+  settings.search_radius = options.search_radius;
   for (const std::string& text : options.settings) settings = set(std::move(settings), text);
   return settings;
 }

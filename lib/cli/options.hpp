@@ -30,6 +30,7 @@ struct NetworkOptions {
   std::string resize;                 ///< empty: the preset's
   int crop = -1;                      ///< -1: the preset's
   std::vector<std::string> settings;  ///< NAME=VALUE, instead of the preset's
+  int search_radius = 0;              ///< patches; 0: the whole picture
   DeviceOptions device;
 };
 

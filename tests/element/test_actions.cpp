@@ -179,6 +179,20 @@ START_TEST(add_normal_is_kept_by_save_bank) {
 }
 END_TEST
 
+START_TEST(add_normal_teaches_a_bank_that_knows_positions) {
+  TemporaryFolder folder;
+  const std::string bank = folder.file("bank");
+  fit_bank(bank, 12, "search-radius=1");
+  ElementHarness h("bank-location=" + bank);
+  h.push(21, true);
+  ck_assert(anomalous(h.pull()));
+  ck_assert(add_normal(h, 0, GST_SECOND));
+  ck_assert(done(h, "add-normal"));
+  h.push(21, true);
+  ck_assert(!anomalous(h.pull()));
+}
+END_TEST
+
 START_TEST(add_normal_is_refused_where_no_anomaly_was_kept) {
   FittedBank bank;
   ElementHarness h(bank.detect), forgetful(bank.detect + "history-bytes=0");
@@ -208,6 +222,7 @@ int main(int argc, char** argv) {
   tcase_add_test(tests, reset_ends_an_alarm_and_what_was_found_is_shown_no_more);
   tcase_add_test(tests, add_normal_teaches_the_element_a_false_alarm_and_reset_forgets_it);
   tcase_add_test(tests, add_normal_is_kept_by_save_bank);
+  tcase_add_test(tests, add_normal_teaches_a_bank_that_knows_positions);
   tcase_add_test(tests, add_normal_is_refused_where_no_anomaly_was_kept);
   suite_add_tcase(suite, tests);
   return run_suite(suite);

@@ -40,6 +40,33 @@ START_TEST(settings_take_the_place_of_the_presets) {
 }
 END_TEST
 
+START_TEST(a_search_radius_is_learnt_with_and_scored_with) {
+  const TemporaryFolder folder;
+  const std::string bank = folder.file("bank");
+  fit_bank(bank, 12, "search-radius=2");
+  const auto all = header(bank);
+  assert_text(all["__metadata__"]["search_radius"].get<std::string>(), "2");
+  assert_text(all["__metadata__"]["positions"].get<std::string>(), "16x16");
+  ck_assert_int_eq(all["positions"]["shape"][1].get<int>(), 16 * 16 / 8);
+  ElementHarness h("bank-location=" + bank);
+  h.push(20, /*defect=*/true);
+  ck_assert(anomalous(h.pull()));
+}
+END_TEST
+
+START_TEST(frames_of_another_size_than_the_first_end_a_fit_with_a_search_radius) {
+  const TemporaryFolder folder;
+  const std::string message = run_pipeline(
+      "concat name=c ! patchcoredetect mode=fit search-radius=1 input-size=64 bank-location=" +
+      folder.file("bank") +
+      " ! fakesink videotestsrc num-buffers=3 ! video/x-raw,width=64,height=64 ! c. "
+      "videotestsrc num-buffers=3 ! video/x-raw,width=96,height=64 ! c.");
+  ck_assert_msg(
+      message.find("8 x 8") != std::string::npos && message.find("12 x 8") != std::string::npos,
+      "%s", message.c_str());
+}
+END_TEST
+
 START_TEST(frames_that_are_not_rounded_are_learnt_and_scored) {
   const TemporaryFolder folder;
   const std::string bank = folder.file("bank");
@@ -134,6 +161,8 @@ int main(int argc, char** argv) {
   TCase* tests = tcase_create("fit-options");
   tcase_set_timeout(tests, 120);
   tcase_add_test(tests, settings_take_the_place_of_the_presets);
+  tcase_add_test(tests, a_search_radius_is_learnt_with_and_scored_with);
+  tcase_add_test(tests, frames_of_another_size_than_the_first_end_a_fit_with_a_search_radius);
   tcase_add_test(tests, frames_that_are_not_rounded_are_learnt_and_scored);
   tcase_add_test(tests, a_setting_that_is_none_is_an_error_that_names_it);
   tcase_add_test(tests, folds_and_rate_are_those_that_the_threshold_was_found_with);

@@ -80,19 +80,29 @@ void define_video(CLI::App& app, scene::VideoOptions& options) {
   video.callback([&options] { scene::write_video(options); });
 }
 
-void define_dataset(CLI::App& app, scene::DatasetOptions& options) {
-  CLI::App& dataset = *app.add_subcommand(
-      "dataset", "Write pictures of single parts, in folders laid out like MVTec AD");
-  dataset.add_option("--output", options.output, "Folder to write")->required()->type_name("DIR");
-  dataset.add_option("--train", options.train, "Good pictures to learn from")
+void define_pictures(CLI::App& command, scene::DatasetOptions& options, const char* good,
+                     void (*write)(const scene::DatasetOptions&)) {
+  command.add_option("--output", options.output, "Folder to write")->required()->type_name("DIR");
+  command.add_option("--train", options.train, "Good pictures to learn from")
       ->check(CLI::Range(0, 100000))
       ->capture_default_str();
-  dataset.add_option("--test", options.test, "Test pictures of good parts and of each defect")
+  command.add_option("--test", options.test, good)
       ->check(CLI::Range(0, 100000))
       ->capture_default_str();
-  add_size(dataset, options.size, "256x256");
-  add_seed(dataset, options.seed);
-  dataset.callback([&options] { scene::write_dataset(options); });
+  add_size(command, options.size, "256x256");
+  add_seed(command, options.seed);
+  command.callback([&options, write] { write(options); });
+}
+
+void define_datasets(CLI::App& app, scene::DatasetOptions& options) {
+  define_pictures(
+      *app.add_subcommand("dataset",
+                          "Write pictures of single parts, in folders laid out like MVTec AD"),
+      options, "Test pictures of good parts and of each defect", scene::write_dataset);
+  define_pictures(*app.add_subcommand("trays",
+                                      "Write pictures of trays with good parts, some of which are "
+                                      "missing or misplaced, laid out the same"),
+                  options, "Test pictures of good trays and of each mistake", scene::write_trays);
 }
 
 void define_flaws(CLI::App& app, scene::FlawOptions& options) {
@@ -124,7 +134,7 @@ int main(int argc, char** argv) {
   scene::DatasetOptions dataset;
   scene::FlawOptions flaws;
   define_video(app, video);
-  define_dataset(app, dataset);
+  define_datasets(app, dataset);
   define_flaws(app, flaws);
   try {
     app.parse(argc, argv);

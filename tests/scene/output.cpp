@@ -13,6 +13,7 @@
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/videoio.hpp>
 #include <optional>
+#include <span>
 #include <sstream>
 #include <stdexcept>
 #include <vector>
@@ -157,6 +158,32 @@ Flawed visibly_flawed(const cv::Mat& picture, const DefectKind& kind, std::uint6
   return flawed;
 }
 
+// draw: Stream, number, kind or null -> Frame
+template <class Draw>
+void write_pictures(const DatasetOptions& options, std::span<const DefectKind> kinds, Draw draw) {
+  const fs::path root = options.output;
+  const auto write_good = [&](const fs::path& folder, Stream stream, int count) {
+    make_folder(folder);
+    for (int i = 0; i < count; ++i)
+      write_png(folder / numbered(i, 3, ".png"), draw(stream, i, nullptr).image);
+  };
+  write_good(root / "train" / "good", Stream::train_part, options.train);
+  write_good(root / "test" / "good", Stream::test_part, options.test);
+
+  int picture = options.test;  // each shows other parts
+  for (const DefectKind& kind : kinds) {
+    const fs::path pictures = root / "test" / kind.name;
+    const fs::path masks = root / "ground_truth" / kind.name;
+    make_folder(pictures);
+    make_folder(masks);
+    for (int i = 0; i < options.test; ++i) {
+      const Frame frame = draw(Stream::test_part, picture++, &kind);
+      write_png(pictures / numbered(i, 3, ".png"), frame.image);
+      write_png(masks / numbered(i, 3, "_mask.png"), frame.mask);
+    }
+  }
+}
+
 }  // namespace
 
 void write_video(const VideoOptions& options) {
@@ -178,29 +205,17 @@ void write_video(const VideoOptions& options) {
 }
 
 void write_dataset(const DatasetOptions& options) {
-  const fs::path root = options.output;
   Scene scene({.size = options.size, .seed = options.seed});
-  const auto write_good = [&](const fs::path& folder, Stream stream, int count) {
-    make_folder(folder);
-    for (int i = 0; i < count; ++i) {
-      write_png(folder / numbered(i, 3, ".png"), scene.still(stream, i, nullptr).image);
-    }
-  };
-  write_good(root / "train" / "good", Stream::train_part, options.train);
-  write_good(root / "test" / "good", Stream::test_part, options.test);
+  write_pictures(options, defect_kinds(), [&](Stream stream, int index, const DefectKind* defect) {
+    return scene.still(stream, index, defect);
+  });
+}
 
-  int part = options.test;  // every picture shows another part
-  for (const DefectKind& kind : defect_kinds()) {
-    const fs::path pictures = root / "test" / kind.name;
-    const fs::path masks = root / "ground_truth" / kind.name;
-    make_folder(pictures);
-    make_folder(masks);
-    for (int i = 0; i < options.test; ++i) {
-      const Frame frame = scene.still(Stream::test_part, part++, &kind);
-      write_png(pictures / numbered(i, 3, ".png"), frame.image);
-      write_png(masks / numbered(i, 3, "_mask.png"), frame.mask);
-    }
-  }
+void write_trays(const DatasetOptions& options) {
+  Scene scene({.size = options.size, .seed = options.seed, .across = 3});
+  write_pictures(options, tray_defects(), [&](Stream stream, int index, const DefectKind* defect) {
+    return scene.tray(stream, index, defect);
+  });
 }
 
 void write_flaws(const FlawOptions& options) {

@@ -32,6 +32,9 @@ struct DatasetOptions {
 
 void write_dataset(const DatasetOptions& options);
 
+// The same, of trays.
+void write_trays(const DatasetOptions& options);
+
 struct FlawOptions {
   std::string images;     // folder with pictures of good products
   std::string output;     // folder

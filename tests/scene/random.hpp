@@ -24,6 +24,7 @@ enum class Stream : std::uint64_t {
   defect,
   split,
   flaw,
+  tray,
 };
 
 // A seed of its own for item `index` of a stream (the finaliser of SplitMix64, chained).

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "scene.hpp"
 
+#include <array>
 #include <cmath>
 #include <numeric>
 #include <opencv2/imgproc.hpp>
@@ -14,6 +15,13 @@ constexpr double kFramesToCross = 40;   // from entering on the left to leaving 
 constexpr double kDefectThreshold = 8;  // smallest change of brightness that counts, of 255
 constexpr double kStray = 1.2;          // deviation of a part's place, in millimetres
 constexpr double kPartArea = 1.25;      // side of the square that holds a part, in its width
+
+constexpr int kTraySide = 3;  // places
+
+constexpr std::array<DefectKind, 2> kTrayDefects{
+    {{"missing_part", nullptr}, {"misplaced_part", nullptr}}};
+const DefectKind* const kMissing = &kTrayDefects[0];
+const DefectKind* const kMisplaced = &kTrayDefects[1];
 
 double px_per_mm(cv::Size size) {
   return std::min(0.75 * size.width / kPlateWidth, 0.60 * size.height / kPlateHeight);
@@ -57,9 +65,11 @@ Color belt_view(const Color& belt, double offset, cv::Size size) {
 
 }  // namespace
 
+std::span<const DefectKind> tray_defects() { return kTrayDefects; }
+
 Scene::Scene(const SceneOptions& options)
     : options_(options),
-      px_per_mm_(px_per_mm(options.size)),
+      px_per_mm_(px_per_mm(options.size / options.across)),
       belt_period_(2 * options.size.width),
       belt_(rubber_belt(options.size, belt_period_, px_per_mm_, options.seed)),
       sensor_(options.size, options.seed) {}
@@ -81,6 +91,41 @@ Frame Scene::still(Stream stream, int index, const DefectKind* defect) {
   Random noise(derive_seed(part_seed, Stream::still_noise));
   const cv::Point2d centre(options_.size.width / 2.0, options_.size.height / 2.0);
   return take({place(part, centre)}, travel, exposure, noise);
+}
+
+Frame Scene::tray(Stream stream, int index, const DefectKind* defect) {
+  const std::vector<Part> parts = parts_on_tray(stream, index, defect);
+  std::vector<Placed> placed;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const double column = double(i % kTraySide) + 0.5, row = double(i / kTraySide) + 0.5;
+    placed.push_back(place(parts[i], {options_.size.width * column / kTraySide,
+                                      options_.size.height * row / kTraySide}));
+  }
+  Random random(derive_seed(derive_seed(options_.seed, stream, index), Stream::still_light));
+  const Exposure exposure = exposure_at(random.uniform(0, 1e4), options_.seed);
+  const double travel = random.uniform(0, belt_period_);
+  return take(placed, travel, exposure, random);
+}
+
+std::vector<Scene::Part> Scene::parts_on_tray(Stream stream, int index,
+                                              const DefectKind* defect) const {
+  constexpr int kPlaces = kTraySide * kTraySide, kMiddle = kPlaces / 2;
+  Random random(derive_seed(derive_seed(options_.seed, stream, index), Stream::tray));
+  const int missing = kMiddle + kTraySide * (random.below(2) == 0 ? -1 : 1);
+  std::vector<Part> parts;
+  for (int i = 0; i < kPlaces; ++i) {
+    Part part = make_part(stream, index * kPlaces + i, nullptr);
+    const Layer nothing = Layer::zeros(part.good.size());
+    const bool by_lot = i % kTraySide != kTraySide / 2, drawn = random.below(2) == 0;
+    if (by_lot ? drawn : i == kMiddle) part.good = nothing;
+    part.actual = part.good;
+    if (defect == kMissing && i == missing) part.actual = nothing;
+    if (defect == kMisplaced && i == kMiddle)
+      part.actual = make_part(stream, index * kPlaces + i, nullptr).good;
+    if (defect != nullptr && i == (defect == kMissing ? missing : kMiddle)) part.defect = defect;
+    parts.push_back(std::move(part));
+  }
+  return parts;
 }
 
 Scene::Part Scene::make_part(Stream stream, int index, const DefectKind* defect) const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <span>
 #include <string_view>
 
 #include "camera.hpp"
@@ -25,7 +26,12 @@ struct SceneOptions {
   cv::Size size;            // of a picture, in pixels
   std::uint64_t seed = 0;   // every picture is a function of this and of its number
   double defect_share = 0;  // of the parts in a video, 0 to 1
+  int across = 1;           // parts that a picture has room for side by side
 };
+
+// What can be wrong with a tray though each part on it is good: one isn't there, or one lies where
+// none should.
+std::span<const DefectKind> tray_defects();
 
 class Scene {
  public:
@@ -36,6 +42,11 @@ class Scene {
 
   // A picture of one part near the centre: part `index` of a stream, with a defect unless null.
   Frame still(Stream stream, int index, const DefectKind* defect);
+
+  // A picture of a tray with three by three places, of a scene that is three across: those on the
+  // left and right hold a part or not, of those in the middle the upper and the lower one do and
+  // the one between them doesn't. defect: of tray_defects(), in the middle, or null.
+  Frame tray(Stream stream, int index, const DefectKind* defect);
 
  private:
   struct Part {
@@ -53,6 +64,7 @@ class Scene {
 
   Part make_part(Stream stream, int index, const DefectKind* defect) const;
   const DefectKind* scheduled_defect(int part) const;
+  std::vector<Part> parts_on_tray(Stream stream, int index, const DefectKind* defect) const;
   std::vector<Placed> parts_in_view(double travel);
   Placed place(const Part& part, cv::Point2d centre) const;
   Frame take(const std::vector<Placed>& parts, double travel, const Exposure& exposure,

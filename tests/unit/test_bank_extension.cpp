@@ -57,7 +57,7 @@ at::Tensor naive_rows(at::Tensor rows, const at::Tensor& patches, double covered
 MemoryBank learnt(const Detector& detector, const Picture& picture, double above) {
   Request request{picture.data(), &detector, nullptr, {}, above};
   infer(*builtin(), kInput, {&request, 1});
-  return extended(detector.bank(), request.result.patches, above);
+  return extended(detector.bank(), request.result.patches, request.result.cells, above);
 }
 
 }  // namespace
@@ -68,7 +68,7 @@ START_TEST(the_old_rows_come_first_then_the_farthest_patches_until_all_are_cover
   for (const bool squared : {false, true})
     for (const double covered : {0.3, 0.8, 1.2, 2.0, 5.0, 100.0, 0.0}) {
       const Distance unit = squared ? Distance::SquaredL2 : Distance::L2;
-      const at::Tensor ours = extended(bank_of(rows, unit), patches, covered).rows;
+      const at::Tensor ours = extended(bank_of(rows, unit), patches, {}, covered).rows;
       ck_assert(ours.equal(naive_rows(rows, patches, covered, squared)));
       if (covered == 0) ck_assert_int_eq(ours.size(0), 160);
       for (const double value : naive_values(ours, patches, squared))
@@ -79,20 +79,22 @@ END_TEST
 
 START_TEST(a_patch_at_the_distance_that_is_covered_is_taken_and_the_next_nearer_one_is_not) {
   const float below = std::nextafter(2.0f, 0.0f);
-  assert_line(extended(bank_of(line({0})), line({below, 1}), 2).rows, {0});
-  assert_line(extended(bank_of(line({0})), line({2}), 2).rows, {0, 2});
-  assert_line(extended(bank_of(line({0}), Distance::SquaredL2), line({below, 2}), 4).rows, {0, 2});
+  assert_line(extended(bank_of(line({0})), line({below, 1}), {}, 2).rows, {0});
+  assert_line(extended(bank_of(line({0})), line({2}), {}, 2).rows, {0, 2});
+  assert_line(extended(bank_of(line({0}), Distance::SquaredL2), line({below, 2}), {}, 4).rows,
+              {0, 2});
 }
 END_TEST
 
 START_TEST(a_patch_that_a_learnt_one_covers_is_not_taken) {
   // 9 covers 8 and 7.5; 5 is left, 4 from both 9 and 1.
-  assert_line(extended(bank_of(line({0, 1})), line({5, 7.5f, 9, 8, 1.5f}), 2).rows, {0, 1, 9, 5});
+  assert_line(extended(bank_of(line({0, 1})), line({5, 7.5f, 9, 8, 1.5f}), {}, 2).rows,
+              {0, 1, 9, 5});
 }
 END_TEST
 
 START_TEST(of_equally_far_patches_the_first_is_taken) {
-  assert_line(extended(bank_of(line({0})), line({-3, 3, -3}), 1).rows, {0, -3, 3});
+  assert_line(extended(bank_of(line({0})), line({-3, 3, -3}), {}, 1).rows, {0, -3, 3});
 }
 END_TEST
 
@@ -101,7 +103,7 @@ START_TEST(a_distance_of_0_or_less_takes_every_patch_that_is_no_copy) {
   const at::Tensor fresh = float_noise("fresh", {20, 5});
   const at::Tensor patches = at::cat({fresh, rows.slice(0, 3, 9), fresh.flip(0), fresh});
   for (const double covered : {0.0, -1.0}) {
-    const at::Tensor ours = extended(bank_of(rows), patches, covered).rows;
+    const at::Tensor ours = extended(bank_of(rows), patches, {}, covered).rows;
     ck_assert_int_eq(ours.size(0), 50);
     for (const double value : naive_values(ours, patches, false)) ck_assert_double_eq(value, 0);
   }
@@ -112,8 +114,8 @@ START_TEST(patches_that_are_covered_or_none_at_all_change_nothing) {
   const MemoryBank bank = bank_of(float_noise("rows", {30, 5}));
   const at::Tensor far = float_noise("far", {10, 5}) + 100;
   for (const MemoryBank& same :
-       {extended(bank, at::empty({0, 5}), 0.1), extended(bank, at::empty({0, 5}), 0),
-        extended(bank, bank.rows, 0.1), extended(bank, far, INFINITY)}) {
+       {extended(bank, at::empty({0, 5}), {}, 0.1), extended(bank, at::empty({0, 5}), {}, 0),
+        extended(bank, bank.rows, {}, 0.1), extended(bank, far, {}, INFINITY)}) {
     ck_assert(same.rows.equal(bank.rows));
     ck_assert(same.neighbours.equal(bank.neighbours));
     assert_text(same.id, bank.identify());
@@ -125,7 +127,7 @@ START_TEST(neighbours_are_those_of_the_larger_bank) {
   for (const int64_t rows : {1, 2, 30})
     for (const int64_t patches : {1, 3, 20}) {
       const MemoryBank bank = bank_of(float_noise("rows", {rows, 4}), Distance::L2, 5);
-      const MemoryBank larger = extended(bank, float_noise("patches", {patches, 4}), 0);
+      const MemoryBank larger = extended(bank, float_noise("patches", {patches, 4}), {}, 0);
       ck_assert_int_eq(larger.size(), rows + patches);
       const at::Tensor all = larger.rows.to(at::kDouble);
       const at::Tensor exact = at::cdist(all, all, 2, /*compute_mode=*/2);
@@ -138,7 +140,7 @@ END_TEST
 START_TEST(all_else_of_the_bank_is_kept_and_the_bank_is_not_changed) {
   const MemoryBank bank = built({.seed = 7});
   const at::Tensor before = bank.rows.clone();
-  const MemoryBank larger = extended(bank, bank.rows + 1, 0.1);
+  const MemoryBank larger = extended(bank, bank.rows + 1, {}, 0.1);
   ck_assert_int_gt(larger.size(), bank.size());
   ck_assert(bank.rows.equal(before));
   ck_assert(larger.settings == bank.settings);
@@ -155,7 +157,7 @@ START_TEST(a_larger_bank_has_an_id_of_its_own_and_no_file) {
   const TemporaryFolder folder;
   built().save(folder / "f");
   const MemoryBank bank = MemoryBank::load(folder / "f");
-  const MemoryBank larger = extended(bank, bank.rows + 1, 0.1);
+  const MemoryBank larger = extended(bank, bank.rows + 1, {}, 0.1);
   assert_text(larger.id, larger.identify());
   ck_assert_str_ne(larger.id.c_str(), bank.id.c_str());
   assert_text(larger.origin, "");
@@ -169,7 +171,7 @@ START_TEST(patches_that_are_no_rows_of_the_bank_are_refused) {
   const auto refuse = [&](const at::Tensor& patches, double covered,
                           const std::vector<std::string>& parts) {
     assert_refused(ErrorCode::InvalidArgument, parts, "patches",
-                   [&] { extended(bank, patches, covered); });
+                   [&] { extended(bank, patches, {}, covered); });
   };
   refuse(at::zeros({3, 4}), 1, {"5", "4"});
   for (const float value : {NAN, INFINITY, -INFINITY}) {
@@ -185,12 +187,12 @@ START_TEST(learning_is_cancelled_at_whatever_moment) {
   const MemoryBank bank = bank_of(float_noise("rows", {3000, 50}));
   const at::Tensor patches = float_noise("patches", {30000, 50}) * 3;
   int looks = 0;
-  extended(bank, patches, 20, {{}, [&] { return ++looks < 0; }});
+  extended(bank, patches, {}, 20, {{}, [&] { return ++looks < 0; }});
   ck_assert_int_gt(looks, 20);
   for (const int moment : {1, 2, looks / 4, looks / 2, looks - 1, looks}) {
     int seen = 0;
     assert_refused(ErrorCode::Cancelled, {}, "extended", [&] {
-      extended(bank, patches, 20, {{}, [&] { return ++seen == moment; }});
+      extended(bank, patches, {}, 20, {{}, [&] { return ++seen == moment; }});
     });
     ck_assert_int_eq(seen, moment);
   }

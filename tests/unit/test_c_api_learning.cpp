@@ -46,7 +46,7 @@ void assert_no_patches(const Bank& bank, const std::vector<guint8>& bytes, const
   ErrorPtr error;
   const Bytes good(g_bytes_new(nullptr, 0)), set(g_bytes_new(bytes.data(), bytes.size()));
   GBytes* const sets[] = {good.get(), set.get()};
-  ck_assert_ptr_null(patchcore_bank_extend(bank.get(), sets, 2, 0, nullptr, error.out()));
+  ck_assert_ptr_null(patchcore_bank_extend(bank.get(), sets, nullptr, 2, 0, nullptr, error.out()));
   error.assert_is(PATCHCORE_ERROR_INVALID_ARGUMENT, part);
 }
 
@@ -106,7 +106,8 @@ START_TEST(a_bank_that_learnt_the_patches_of_false_alarms_raises_them_no_more) {
   ck_assert_uint_gt(alarm->n_patches, 0);
   ErrorPtr error;
   GBytes* const sets[] = {alarm->patches, alarm->patches};
-  const Bank larger(patchcore_bank_extend(bank.get(), sets, 2, threshold, nullptr, error.out()));
+  const Bank larger(
+      patchcore_bank_extend(bank.get(), sets, nullptr, 2, threshold, nullptr, error.out()));
   error.assert_none();
   ck_assert_uint_gt(info_of(larger).rows, info_of(bank).rows);
   ck_assert_uint_le(info_of(larger).rows, info_of(bank).rows + alarm->n_patches);
@@ -124,7 +125,8 @@ START_TEST(patches_that_are_no_finite_rows_are_refused) {
   assert_no_patches(bank, std::vector<guint8>(2 * row, 0xff), "NaN");
   ErrorPtr error;
   GBytes* const missing[] = {nullptr};
-  ck_assert_ptr_null(patchcore_bank_extend(bank.get(), missing, 1, 0, nullptr, error.out()));
+  ck_assert_ptr_null(
+      patchcore_bank_extend(bank.get(), missing, nullptr, 1, 0, nullptr, error.out()));
   error.assert_is(PATCHCORE_ERROR_INVALID_ARGUMENT, "Set 0");
 }
 END_TEST
@@ -132,13 +134,13 @@ END_TEST
 START_TEST(learning_is_cancelled_and_of_nothing_is_a_copy) {
   const Bank bank = built();
   ErrorPtr error;
-  const Bank copy(patchcore_bank_extend(bank.get(), nullptr, 0, 1, nullptr, error.out()));
+  const Bank copy(patchcore_bank_extend(bank.get(), nullptr, nullptr, 0, 1, nullptr, error.out()));
   error.assert_none();
   assert_text(id_of(copy), id_of(bank));
   const Cancellable cancellable(g_cancellable_new());
   g_cancellable_cancel(cancellable.get());
   ck_assert_ptr_null(
-      patchcore_bank_extend(bank.get(), nullptr, 0, 1, cancellable.get(), error.out()));
+      patchcore_bank_extend(bank.get(), nullptr, nullptr, 0, 1, cancellable.get(), error.out()));
   error.assert_is(PATCHCORE_ERROR_CANCELLED);
 }
 END_TEST

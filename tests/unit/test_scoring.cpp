@@ -33,10 +33,14 @@ Settings settings_of(ImageScoring scoring, int neighbours = 2) {
 /// Of patches in a line, which are the map's pixels too.
 ImageScore score(const Settings& settings, const NearestNeighbour& search, const at::Tensor& rows,
                  int64_t b) {
+  MemoryBank bank;
+  bank.rows = search.bank();
+  bank.neighbours = search.own_neighbours(b);
   const auto nearest = search.search(rows, patch_values_need(settings, search.size()));
+  const at::Tensor values = patch_values(settings, nearest);
   const Embedding line{rows, 1, 1, rows.size(0)};
-  return score_batch(settings, nearest, patch_values(settings, nearest), line,
-                     {static_cast<int>(rows.size(0)), 1}, search, search.own_neighbours(b))
+  return score_batch(settings, nearest, values, values, line, {static_cast<int>(rows.size(0)), 1},
+                     BankSearch(bank, at::kCPU))
       .images.front();
 }
 
