@@ -51,14 +51,14 @@ Fit::Fit(std::shared_ptr<const Backbone> backbone, Settings settings, FitOptions
       settings_(std::move(settings)),
       options_(options),
       preprocess_(settings_, backbone_->stride()) {
-  check(options_);
+  patchcore::check(options_);
   settings_.check();
   settings_.backbone = backbone_->options().name;
   settings_.layers = backbone_->options().layers;
 }
 
-/// With the lock held.
-void Fit::check_grid(const Embedding& embedding) const {
+void Fit::check(const Embedding& embedding) const {
+  std::lock_guard lock(mutex_);
   if (settings_.search_radius == 0 || frames_.empty()) return;
   const Size first = frames_.front().views.grid(), now = embedding.grid();
   if (now == first) return;
@@ -71,8 +71,8 @@ void Fit::check_grid(const Embedding& embedding) const {
 }
 
 void Fit::add(const Embedding& embedding, Size input) {
+  check(embedding);
   std::lock_guard lock(mutex_);
-  check_grid(embedding);
   const int64_t length = views() * embedding.patches();
   for (int64_t first = 0; first < embedding.rows.size(0); first += length) {
     const int64_t image = first / embedding.patches();

@@ -49,9 +49,11 @@ class Fit {
 
   /// Keeps the frames' patches, in host memory; those that don't count are not learnt, and a frame
   /// of which none does is passed over. Each views() images of the embedding are one frame, itself
-  /// first. input: what the backbone saw. Throws Error(InvalidArgument), naming both sizes, where
-  /// with the setting search_radius frames have another grid of patches than those before.
+  /// first. input: what the backbone saw. Throws what check() throws.
   void add(const Embedding& embedding, Size input);
+  /// Throws Error(InvalidArgument), naming both sizes, where with the setting search_radius the
+  /// frames have another grid of patches than those before.
+  void check(const Embedding& embedding) const;
   int64_t frames() const;
   /// Those that count, of all frames and their copies.
   int64_t patches() const;
@@ -75,7 +77,6 @@ class Fit {
   };
 
   /// rows: of the bank, at most.
-  void check_grid(const Embedding& embedding) const;
   at::Tensor patches_of_views(const std::vector<Frame>& frames) const;
   MemoryBank build_from(const std::vector<Frame>& frames, int64_t rows,
                         const Monitor& monitor) const;

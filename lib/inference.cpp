@@ -255,6 +255,8 @@ void infer(const Backbone& backbone, Size input, std::span<Request> requests) {
   }
   // Last, so that a failed batch has added nothing and can be tried again.
   for (size_t i = 0; i < requests.size(); ++i)
+    if (requests[i].fit) requests[i].fit->check(embeddings[i]);
+  for (size_t i = 0; i < requests.size(); ++i)
     if (requests[i].fit) requests[i].fit->add(embeddings[i], input);
 }
 

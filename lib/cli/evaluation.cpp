@@ -57,7 +57,7 @@ void Evaluation::see(const Processed& image, const TestGroup& group, const cv::M
   tally.scores.push_back(image.result.score);
   if (dataset_.has_masks) {
     const ComparedPixels pixels =
-        compare_pixels(image, mask, detector_.preprocess(), options_.geometry);
+        compare_pixels(image, mask, detector_.preprocess(), options_.geometry, options_.mask);
     CoarsePixels coarse;
     count_pixels(pixels, coarse);
     count_pixels(pixels, tally.pixels);

@@ -45,6 +45,13 @@ cv::Mat input_mask(const Processed& image, const cv::Mat& mask, const Preprocess
   return grey;
 }
 
+/// Of a picture of this size over a part of an image, 1 where a mask lets count.
+cv::Mat pixels_that_count(const MaskPtr& mask, const Rectangle& part, cv::Size size) {
+  if (!mask) return {};
+  const at::Tensor cells = mask->cells(part, size.height, size.width);
+  return cv::Mat(size, CV_8U, cells.data_ptr()).clone();
+}
+
 /// Numbers the regions; returns how many there are.
 int label(const cv::Mat& defective, cv::Mat& regions) {
   constexpr int kEightConnected = 8;
@@ -55,8 +62,12 @@ int label(const cv::Mat& defective, cv::Mat& regions) {
 std::vector<double> shares_of(const ComparedPixels& pixels) {
   std::vector<double> shares(static_cast<size_t>(pixels.count) + 1, 0.0);
   if (pixels.count == 0) return shares;
-  for (auto region = pixels.regions.begin<int>(); region != pixels.regions.end<int>(); ++region)
-    ++shares[static_cast<size_t>(*region)];
+  for (int y = 0; y < pixels.regions.rows; ++y) {
+    const int* region = pixels.regions.ptr<int>(y);
+    const uchar* counts = pixels.counted.empty() ? nullptr : pixels.counted.ptr(y);
+    for (int x = 0; x < pixels.regions.cols; ++x)
+      if (!counts || counts[x]) ++shares[static_cast<size_t>(region[x])];
+  }
   for (double& share : shares) share = 1 / share;
   return shares;
 }
@@ -83,10 +94,12 @@ cv::Rect pixels_inside(const Rectangle& region, cv::Size size) {
 }
 
 ComparedPixels compare_pixels(const Processed& image, const cv::Mat& mask,
-                              const Preprocess& preprocess, PixelGeometry geometry) {
+                              const Preprocess& preprocess, PixelGeometry geometry,
+                              const MaskPtr& counting) {
   ComparedPixels pixels;
   if (geometry == PixelGeometry::Official) {
     pixels.values = input_map(image);
+    pixels.counted = pixels_that_count(counting, image.geometry.region, pixels.values.size());
     if (!mask.empty())
       pixels.count = label(input_mask(image, mask, preprocess) == kWhite, pixels.regions);
     return pixels;
@@ -94,6 +107,8 @@ ComparedPixels compare_pixels(const Processed& image, const cv::Mat& mask,
   const cv::Size size = mask.empty() ? cv::Size(image.size.width, image.size.height) : mask.size();
   const cv::Rect inside = pixels_inside(image.geometry.region, size);
   pixels.values = whole_map(image, size)(inside);
+  const cv::Mat counted = pixels_that_count(counting, {}, size);
+  if (!counted.empty()) pixels.counted = counted(inside);
   if (mask.empty()) return pixels;
   pixels.count = label(mask > kGoodUpTo, pixels.regions);
   pixels.regions = pixels.regions(inside);
@@ -107,7 +122,9 @@ void count_pixels(const ComparedPixels& pixels, BasicPixelHistogram<Bits>& histo
   for (int y = 0; y < values.rows; ++y) {
     const auto* value = values.ptr<float>(y);
     const int* region = pixels.count > 0 ? pixels.regions.ptr<int>(y) : nullptr;
+    const uchar* counts = pixels.counted.empty() ? nullptr : pixels.counted.ptr(y);
     for (int x = 0; x < values.cols; ++x) {
+      if (counts && !counts[x]) continue;
       if (region && region[x] > 0)
         histogram.add_defective(value[x], shares[static_cast<size_t>(region[x])]);
       else

@@ -32,16 +32,19 @@ cv::Rect pixels_inside(const Rectangle& region, cv::Size size);
 
 /// A map and the truth about it, pixel by pixel: what a crop left out isn't there.
 struct ComparedPixels {
-  cv::Mat values;   ///< float; the memory may be the image's
-  cv::Mat regions;  ///< int32 of the same size: 0 good, else the number of a defective region
-  int count = 0;    ///< of regions, some of which may lie outside
+  cv::Mat values;     ///< float; the memory may be the image's
+  cv::Mat regions;    ///< int32 of the same size: 0 good, else the number of a defective region
+  int count = 0;      ///< of regions, some of which may lie outside
+  cv::Mat counted{};  ///< 8-bit of the same size: 0 where a mask leaves out; empty: all counts
 };
 
 /// mask: 8-bit, empty where all is good. Regions are 8-connected, in the whole mask of
 /// PixelGeometry::Mask: a crop doesn't part one. Throws Error(Failed) where an Official mask
-/// doesn't come to the size of the network's input.
+/// doesn't come to the size of the network's input. counting: which parts of the image are
+/// compared; nullptr: all.
 ComparedPixels compare_pixels(const Processed& image, const cv::Mat& mask,
-                              const Preprocess& preprocess, PixelGeometry geometry);
+                              const Preprocess& preprocess, PixelGeometry geometry,
+                              const MaskPtr& counting = nullptr);
 
 template <int Bits>
 void count_pixels(const ComparedPixels& pixels, BasicPixelHistogram<Bits>& histogram);

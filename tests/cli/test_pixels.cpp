@@ -216,6 +216,25 @@ START_TEST(an_official_mask_of_another_shape_is_refused) {
 }
 END_TEST
 
+// Of 4 x 4 pixels the left two columns have a map of 1, three are defective: the third is a miss
+// unless a mask leaves it out.
+START_TEST(what_a_mask_leaves_out_is_not_compared) {
+  cv::Mat1b looked_at(4, 4, uchar{255});
+  looked_at.col(2).setTo(0);
+  const auto counting = std::make_shared<const Mask>(looked_at, MaskKind::Focus);
+  const Preprocess as_it_is(Settings(), 16);
+  const auto auroc = [&](const MaskPtr& mask_of_view) {
+    PixelHistogram histogram;
+    count_pixels(compare_pixels(half_anomalous(), mask({4, 4}, 3), as_it_is, PixelGeometry::Mask,
+                                mask_of_view),
+                 histogram);
+    return *histogram.auroc();
+  };
+  ck_assert_double_lt(auroc(nullptr), 1);
+  ck_assert_double_eq(auroc(counting), 1);
+}
+END_TEST
+
 Suite* suite() {
   Suite* suite = suite_create("pixels");
   TCase* all = tcase_create("pixels");
@@ -228,7 +247,7 @@ Suite* suite() {
         a_region_outside_the_crop_is_none, of_a_region_that_a_crop_cuts_the_inside_counts,
         a_crop_does_not_part_a_region, aupro_is_that_of_mvtecs_evaluation_code,
         an_official_mask_is_resized_and_what_is_not_white_is_good,
-        an_official_mask_of_another_shape_is_refused})
+        an_official_mask_of_another_shape_is_refused, what_a_mask_leaves_out_is_not_compared})
     tcase_add_test(all, test);
   suite_add_tcase(suite, all);
   return suite;

@@ -71,6 +71,19 @@ START_TEST(a_gpu_scores_as_the_cpu_does_in_every_preset) {
 }
 END_TEST
 
+START_TEST(a_gpu_sees_what_is_in_reach_as_the_cpu_does) {
+  Settings s = settings();
+  s.search_radius = 1;
+  const MemoryBank bank = built_on(builtin(), s, {.folds = 0});
+  const auto cpu = scored_by(builtin(), bank, pictures()),
+             gpu = scored_by(on_gpu(), bank, pictures());
+  for (size_t i = 0; i < cpu.size(); ++i) {
+    ck_assert_double_eq_tol(gpu[i].score, cpu[i].score, kConvolutions * cpu[i].score);
+    ck_assert_double_le(relative_error(gpu[i].map, cpu[i].map), kConvolutions);
+  }
+}
+END_TEST
+
 START_TEST(a_bank_that_was_built_on_a_gpu_tells_defects) {
   const MemoryBank bank = built_on(on_gpu(), settings(), {});
   const auto results = scored_by(on_gpu(), bank, pictures());
@@ -153,6 +166,7 @@ int main(int argc, char** argv) {
   TCase* tests = tcase_create("cuda-detector");
   tcase_set_timeout(tests, 120);
   tcase_add_test(tests, a_gpu_scores_as_the_cpu_does_in_every_preset);
+  tcase_add_test(tests, a_gpu_sees_what_is_in_reach_as_the_cpu_does);
   tcase_add_test(tests, a_bank_that_was_built_on_a_gpu_tells_defects);
   tcase_add_test(tests, frames_in_a_gpus_memory_are_learned_and_scored_as_those_of_the_host);
   tcase_add_test(tests, scores_on_a_gpu_do_not_depend_on_the_batch);
