@@ -50,11 +50,12 @@ bool Session::learns_first() const {
 }
 
 bool Session::open() {
-  if (!check_bank_location()) return false;
+  const bool learn = learns_first();  // asked once: a file may come meanwhile
+  if (!check_bank_location(learn)) return false;
   Progress progress(element_, "load",
-                    learns_first() ? "loading the network" : "loading the bank and its network");
+                    learn ? "loading the network" : "loading the bank and its network");
   ErrorPtr error;
-  if (!open_model(error.out())) {
+  if (!open_model(learn, error.out())) {
     if (g_cancellable_is_cancelled(cancellable_)) progress.cancel();
     return fail(error.get());
   }
@@ -62,8 +63,7 @@ bool Session::open() {
   return true;
 }
 
-bool Session::open_model(GError** error) {
-  const bool learn = learns_first();
+bool Session::open_model(bool learn, GError** error) {
   model_ = Model::open(config_, learn ? BankLocation() : config_.bank(), cancellable_, error);
   if (!model_) return false;
   if (!learn) {
@@ -76,14 +76,14 @@ bool Session::open_model(GError** error) {
 }
 
 /// Told at once, and not when a fit of hours is to be saved.
-bool Session::check_bank_location() const {
+bool Session::check_bank_location(bool learn) const {
   if (config_.bank_location.empty()) {
     GST_ELEMENT_ERROR(element_, RESOURCE, SETTINGS,
                       ("No bank: set bank-location to a file to read, or to write in mode=fit."),
                       (nullptr));
     return false;
   }
-  if (!learns_first()) return true;
+  if (!learn) return true;
   const char* file = config_.bank_location.c_str();
   const CharPtr folder(g_path_get_dirname(file));
   if (!g_file_test(folder.get(), G_FILE_TEST_IS_DIR))

@@ -94,10 +94,10 @@ class Session : public std::enable_shared_from_this<Session> {
  private:
   enum class Phase { Learning, Full, Building, Detecting, Done, Failed };
 
-  bool open_model(GError** error);
+  bool open_model(bool learn, GError** error);
   static bool exists(const BankLocation& location);
   bool learns_first() const;
-  bool check_bank_location() const;
+  bool check_bank_location(bool learn) const;
   bool check_room() const;
   bool fail(const GError* error) const;
 

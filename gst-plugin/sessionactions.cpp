@@ -24,10 +24,10 @@ void Session::tell_active_bank() {
 // ---- another bank -------------------------------------------------------------------------------
 
 void Session::set_bank_location(const BankLocation& location) {
-  std::lock_guard lock(mutex_);
   if (location.file.empty()) return;
-  const bool learning = phase_ == Phase::Learning || building();
-  const bool instead_of_learning = config_.mode == Mode::Auto && learning && exists(location);
+  const bool there = config_.mode == Mode::Auto && exists(location);  // not with the lock: it reads
+  std::lock_guard lock(mutex_);
+  const bool instead_of_learning = there && (phase_ == Phase::Learning || building());
   if (phase_ == Phase::Detecting || instead_of_learning)
     worker_.submit([this, location] { swap_bank(location); });
   else

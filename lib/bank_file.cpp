@@ -2,9 +2,9 @@
 #include "bank_file.hpp"
 
 #include <algorithm>
-#include <sstream>
 
 #include "folder_lock.hpp"
+#include "lists.hpp"
 
 namespace patchcore {
 namespace {
@@ -35,19 +35,6 @@ bool may_be_a_name(const std::string& name) {
          std::all_of(name.begin(), name.end(), allowed);
 }
 
-std::string listed(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ",") + name;
-  return text;
-}
-
-std::vector<std::string> names_in(const std::string& list) {
-  std::vector<std::string> names;
-  std::istringstream stream(list);
-  for (std::string name; std::getline(stream, name, ',');) names.push_back(name);
-  return names;
-}
-
 std::string prefix_of(const std::string& name) { return name.empty() ? "" : name + kSeparator; }
 
 /// Those behind a prefix, without it.
@@ -73,7 +60,7 @@ void write(const std::filesystem::path& path, const Banks& banks, const Monitor&
     if (!name.empty()) names.push_back(name);
   }
   file.metadata[kFormatKey] = names.empty() ? kOneBank : kNamedBanks;
-  if (!names.empty()) file.metadata[kNamesKey] = listed(names);
+  if (!names.empty()) file.metadata[kNamesKey] = joined(names);
   write_safetensors(path, file.metadata, file.tensors, monitor);
 }
 
@@ -112,7 +99,7 @@ void BankFile::read_names() {
   if (format != kNamedBanks)
     refuse("its format is \"" + format + "\", known are \"" + kOneBank + "\" and \"" + kNamedBanks +
            "\".");
-  names_ = names_in(entry(kNamesKey));
+  names_ = split(entry(kNamesKey));
   if (names_.empty() || !std::all_of(names_.begin(), names_.end(), may_be_a_name))
     refuse("the entry \"" + std::string(kNamesKey) + "\" is no list of names.");
   std::sort(names_.begin(), names_.end());
@@ -134,7 +121,7 @@ std::map<std::string, std::string> BankFile::metadata(const std::string& name) c
   if (!name.empty()) check_bank_name(name);
   if (holds(name)) return behind(prefix_of(name), file_.metadata());
   const std::string wanted = name.empty() ? "no bank without a name" : "no bank \"" + name + "\"";
-  const std::string there = names_.empty() ? "one without a name" : listed(names_);
+  const std::string there = names_.empty() ? "one without a name" : joined(names_);
   throw Error(ErrorCode::NotFound, quoted(path_) + " holds " + wanted + ", but " + there + ".");
 }
 
@@ -181,7 +168,7 @@ void check_room(const std::filesystem::path& path, const std::string& name) {
   if (name.empty()) {
     const auto names = names_if_any(path);
     if (names.empty()) return;
-    throw Error(ErrorCode::InvalidArgument, quoted(path) + " holds the banks " + listed(names) +
+    throw Error(ErrorCode::InvalidArgument, quoted(path) + " holds the banks " + joined(names) +
                                                 ": the one to write needs a name too.");
   }
   check_bank_name(name);
@@ -193,7 +180,9 @@ void check_room(const std::filesystem::path& path, const std::string& name) {
 
 void add_banks(const std::filesystem::path& path, const Banks& banks, const Monitor& monitor) {
   const FolderLock lock(path, monitor);
-  for (const auto& [name, bank] : banks) check_room(path, name);
+  for (const auto& [name, bank] : banks)
+    if (!name.empty()) check_bank_name(name);
+  check_room(path, banks.begin()->first);  // where one has a name, all have
   Banks all = banks;
   if (!banks.contains("")) all.merge(banks_in(path, monitor));
   write(path, all, monitor);

@@ -64,11 +64,11 @@ bool bank_exists(const std::filesystem::path& path, const std::string& name);
 void check_room(const std::filesystem::path& path, const std::string& name);
 
 /// Writes banks into a file, which may be there: with names they take the places of those that have
-/// the same, and all others stay; one without a name is all that the file holds. Several processes
-/// may add to one file at a time, save on network file systems that can't lock a folder. Atomic;
-/// see write_safetensors. Throws Error(InvalidArgument) where a bank without a name would replace
-/// those with names, or come to lie beside them; Error(OpenRead) where there is something that is
-/// no file of banks.
+/// the same, and all others stay; one without a name comes alone, and is all that the file holds.
+/// Several processes may add to one file at a time, save on network file systems that can't lock a
+/// folder. Atomic; see write_safetensors. Throws Error(InvalidArgument) where a bank without a name
+/// would replace those with names, or come to lie beside them; Error(OpenRead) where there is
+/// something that is no file of banks.
 void add_banks(const std::filesystem::path& path, const std::map<std::string, BankEntries>& banks,
                const Monitor& monitor = {});
 

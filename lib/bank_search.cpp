@@ -4,14 +4,6 @@
 #include <ATen/ATen.h>
 
 namespace patchcore {
-namespace {
-
-std::string text(Size grid) {
-  return std::to_string(grid.width) + " x " + std::to_string(grid.height);
-}
-
-}  // namespace
-
 BankSearch::BankSearch(const MemoryBank& bank, c10::Device device, const Monitor& monitor)
     : search_(bank.rows.to(device), monitor), own_neighbours_(bank.neighbours.to(device)) {
   if (bank.settings.search_radius == 0) return;

@@ -21,10 +21,6 @@ class BankSearch {
   /// Of all rows, wherever they were seen.
   const NearestNeighbour& all() const { return search_; }
 
-  /// K x D
-  const at::Tensor& rows() const { return search_.bank(); }
-  int64_t size() const { return search_.size(); }
-
   /// K x b, see NearestNeighbour::own_neighbours(): of all rows, wherever they were seen.
   const at::Tensor& own_neighbours() const { return own_neighbours_; }
 

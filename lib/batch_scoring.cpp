@@ -30,7 +30,7 @@ at::Tensor scores_of(const Settings& settings, const Neighbours& nearest, const 
                      const Embedding& embedding, const at::Tensor& worst,
                      const BankSearch& search) {
   const auto distances = [&](const at::Tensor& members) {
-    return distances_to(embedding.rows.index_select(0, worst), search.rows(), members);
+    return distances_to(embedding.rows.index_select(0, worst), search.all().bank(), members);
   };
   switch (settings.image_scoring) {
     case ImageScoring::Reweighted: {
@@ -40,7 +40,7 @@ at::Tensor scores_of(const Settings& settings, const Neighbours& nearest, const 
       return plain ? reweighted_score(d) : reweighting(d) * worst_values;
     }
     case ImageScoring::Article: {
-      const int64_t k = std::min<int64_t>(settings.neighbours, search.size());
+      const int64_t k = std::min<int64_t>(settings.neighbours, search.all().size());
       return article_score(distances(search.nearest(embedding, worst, k).rows));
     }
     case ImageScoring::TopMean: return top_mean(values, settings.top_patches);

@@ -99,6 +99,7 @@ std::vector<Result> Detector::score(const Embedding& embedding, Size input,
   const at::Tensor candidates = without_uncounted(values, counted);
   const BatchScores scores =
       score_batch(settings(), found, values, candidates, embedding, input, search_);
+  const at::Tensor cells = keep_above ? embedding.cells() : at::Tensor();
   std::vector<Result> results;
   for (int64_t i = 0; i < embedding.images; ++i) {
     const ImageScore& image = scores.images[i];
@@ -115,7 +116,7 @@ std::vector<Result> Detector::score(const Embedding& embedding, Size input,
     if (keep_above) {
       const at::Tensor kept = at_or_above(embedding.of_image(candidates, i), *keep_above);
       result.patches = embedding.image(i).index_select(0, kept).cpu();
-      result.cells = embedding.of_image(embedding.cells(), i).index_select(0, kept.cpu());
+      result.cells = embedding.of_image(cells, i).index_select(0, kept.cpu());
     }
     results.push_back(std::move(result));
   }

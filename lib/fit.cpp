@@ -62,9 +62,6 @@ void Fit::check(const Embedding& embedding) const {
   if (settings_.search_radius == 0 || frames_.empty()) return;
   const Size first = frames_.front().views.grid(), now = embedding.grid();
   if (now == first) return;
-  const auto text = [](Size size) {
-    return std::to_string(size.width) + " x " + std::to_string(size.height);
-  };
   throw Error(ErrorCode::InvalidArgument,
               "With search-radius all frames are of one size: the first had " + text(first) +
                   " patches, this one has " + text(now) + ".");
@@ -173,11 +170,7 @@ int64_t Fit::bank_rows(const std::vector<Frame>& frames) const {
 /// Those that count, N x D on the network's device.
 at::Tensor Fit::patches_of_views(const std::vector<Frame>& frames) const {
   std::vector<at::Tensor> parts;
-  for (const Frame& frame : frames) {
-    const at::Tensor counted = frame.views.counted_patches();
-    parts.push_back(counted.defined() ? frame.views.rows.index_select(0, counted)
-                                      : frame.views.rows);
-  }
+  for (const Frame& frame : frames) parts.push_back(frame.views.that_count(frame.views.rows));
   const at::Tensor patches = at::cat(parts).to(backbone_->device());
   if (patches.size(0) == 0)
     throw Error(ErrorCode::InvalidArgument, "The mask leaves no patch to make a bank of.");
@@ -190,11 +183,7 @@ at::Tensor Fit::patches_of_views(const std::vector<Frame>& frames) const {
 Positions Fit::positions_of(const std::vector<Frame>& frames, const at::Tensor& patches,
                             const NearestNeighbour& search, const Monitor& monitor) const {
   std::vector<at::Tensor> cells;
-  for (const Frame& frame : frames) {
-    const at::Tensor counted = frame.views.counted_patches();
-    cells.push_back(counted.defined() ? frame.views.cells().index_select(0, counted)
-                                      : frame.views.cells());
-  }
+  for (const Frame& frame : frames) cells.push_back(frame.views.that_count(frame.views.cells()));
   const at::Tensor rows = search.search(patches, 1, monitor).rows.select(1, 0).cpu();
   return Positions::of(frames.front().views.grid(), search.size(), rows.contiguous(),
                        at::cat(cells));

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace patchcore {
 
@@ -49,6 +50,11 @@ struct Size {
   int height = 0;
   bool operator==(const Size&) const = default;
 };
+
+/// As messages show it, "640 x 480".
+inline std::string text(Size size) {
+  return std::to_string(size.width) + " x " + std::to_string(size.height);
+}
 
 /// In pixels or patches, from the upper left.
 struct Place {

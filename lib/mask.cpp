@@ -18,10 +18,6 @@ namespace {
 constexpr int kBright = 128;
 constexpr double kRounding = 1e-6;  // pixels
 
-std::string text(Size size) {
-  return std::to_string(size.width) + " x " + std::to_string(size.height);
-}
-
 /// The mask's pixels that lie, if only in part, in each of `cells` cells that a part of a side is
 /// cut into: from the first to before the last. A cell has one at least.
 std::vector<std::pair<int, int>> spans(double begin, double length, int64_t cells, int side) {

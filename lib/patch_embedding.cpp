@@ -113,6 +113,11 @@ at::Tensor Embedding::counted_patches() const {
   return counted.defined() ? at::nonzero(spread(counted)).flatten() : at::Tensor();
 }
 
+at::Tensor Embedding::that_count(const at::Tensor& values) const {
+  const at::Tensor patches = counted_patches();
+  return patches.defined() ? values.index_select(0, patches.to(values.device())) : values;
+}
+
 Embedding PatchEmbedding::operator()(const std::vector<at::Tensor>& maps) const {
   if (const auto* kernels = maps.front().is_cuda() ? cuda::kernels() : nullptr)
     if (auto embedding = cuda::embed(maps, settings_, *kernels)) return *embedding;

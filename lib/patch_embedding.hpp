@@ -46,6 +46,10 @@ struct Embedding {
   /// The patches that count, n int64 on the CPU; undefined: all.
   at::Tensor counted_patches() const;
 
+  /// Of what there is one of for each patch, such as rows, those of the patches that count; shares
+  /// memory where that is all.
+  at::Tensor that_count(const at::Tensor& values) const;
+
   /// The rows of one image, sharing memory.
   at::Tensor image(int64_t index) const { return of_image(rows, index); }
 

@@ -23,7 +23,8 @@ int round_to(int value, int multiple) {
   return std::max(multiple, (value + multiple / 2) / multiple * multiple);
 }
 
-std::string text(Size size) {
+/// As options have it, which messages tell of.
+std::string as_option(Size size) {
   return std::to_string(size.width) + "x" + std::to_string(size.height);
 }
 
@@ -123,7 +124,7 @@ Preprocess::Preprocess(const Settings& settings, int stride)
 InputGeometry Preprocess::geometry(Size frame, double pixel_aspect) const {
   if (frame.width < 1 || frame.height < 1)
     throw Error(ErrorCode::InvalidArgument,
-                "A frame of " + text(frame) + " pixels has no content.");
+                "A frame of " + as_option(frame) + " pixels has no content.");
   frame = shown(frame, pixel_aspect);
   InputGeometry g;
   g.resized = target_.height ? Size{target_.width, target_.height}
@@ -132,10 +133,10 @@ InputGeometry Preprocess::geometry(Size frame, double pixel_aspect) const {
     g.resized = {round_to(g.resized.width, stride_), round_to(g.resized.height, stride_)};
   g.input = crop_ ? Size{crop_, crop_} : g.resized;
   if (g.input.width > g.resized.width || g.input.height > g.resized.height)
-    throw Error(ErrorCode::InvalidArgument,
-                "A crop of " + text(g.input) + " doesn't fit into " + text(g.resized) + ".");
+    throw Error(ErrorCode::InvalidArgument, "A crop of " + as_option(g.input) +
+                                                " doesn't fit into " + as_option(g.resized) + ".");
   if (g.input.width % stride_ || g.input.height % stride_)
-    throw Error(ErrorCode::InvalidArgument, "The input size " + text(g.input) +
+    throw Error(ErrorCode::InvalidArgument, "The input size " + as_option(g.input) +
                                                 " is not a multiple of the backbone's stride, " +
                                                 std::to_string(stride_) + ".");
   g.left = crop_offset(g.resized.width, g.input.width);

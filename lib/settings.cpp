@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "error.hpp"
+#include "lists.hpp"
 
 namespace patchcore {
 namespace {
@@ -122,28 +123,12 @@ const char* nick_of(Enum value) {
 constexpr int kMaxSide = 8192;
 constexpr int kMaxWidth = 65536;
 
-std::string join(const std::vector<std::string>& parts) {
-  std::string text;
-  for (const auto& part : parts) text += (text.empty() ? "" : ",") + part;
-  return text;
-}
-
-std::vector<std::string> split(std::string_view text) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    auto comma = text.find(',');
-    parts.emplace_back(text.substr(0, comma));
-    text = comma == std::string_view::npos ? "" : text.substr(comma + 1);
-  }
-  return parts;
-}
-
 /// One function a type writes a field, one reads it; visit() below lists the fields once for both.
 struct Writer {
   std::map<std::string, std::string>& out;
 
   void operator()(const char* key, const std::string& v) { out[key] = v; }
-  void operator()(const char* key, const std::vector<std::string>& v) { out[key] = join(v); }
+  void operator()(const char* key, const std::vector<std::string>& v) { out[key] = joined(v); }
   void operator()(const char* key, const ResizeTarget& v) { out[key] = to_string(v); }
   void operator()(const char* key, int v, int, int) { out[key] = std::to_string(v); }
   void operator()(const char* key, double v, double, double) {
@@ -158,7 +143,7 @@ struct Writer {
   void operator()(const char* key, const std::vector<Enum>& v) {
     std::vector<std::string> names;
     for (const Enum each : v) names.push_back(nick_of(each));
-    out[key] = join(names);
+    out[key] = joined(names);
   }
 };
 

@@ -2,9 +2,9 @@
 #include "options.hpp"
 
 #include <CLI/CLI.hpp>
-#include <sstream>
 
 #include "bank_file.hpp"
+#include "lists.hpp"
 
 namespace patchcore::cli {
 namespace {
@@ -32,13 +32,6 @@ void add_device_options(CLI::App& command, DeviceOptions& options) {
       ->check(parsed_by(parse_precision))
       ->type_name("P")
       ->capture_default_str();
-}
-
-std::vector<std::string> split(const std::string& text) {
-  std::vector<std::string> parts;
-  std::istringstream stream(text);
-  for (std::string part; std::getline(stream, part, ',');) parts.push_back(part);
-  return parts;
 }
 
 /// Names a network there is; a TorchScript file may be named behind a colon.
