@@ -10,6 +10,7 @@
 #include "capi_handles.hpp"
 #include "drawing.hpp"
 #include "inference.hpp"
+#include "parallel.hpp"
 #include "preparation.hpp"
 #include "regions.hpp"
 #include "version.hpp"
@@ -95,6 +96,7 @@ gboolean resize(const PatchcorePreprocess* preprocess, const PatchcoreImage* fra
   return guarded(error, [&]() -> gboolean {
     const pc::Size size = frame_size(frame->width, frame->height);
     const c10::InferenceMode no_gradients;
+    const pc::OnThisThread alone;
     unwrap(preprocess)
         .resize({frame->data, size.width, size.height, static_cast<std::ptrdiff_t>(frame->stride),
                  static_cast<pc::PixelFormat>(frame->pixels), aspect_of(frame->pixel_aspect)},
@@ -108,6 +110,7 @@ gboolean resize_samples(const PatchcorePreprocess* preprocess, const PatchcoreSa
                         Value* rgb, GError** error) {
   return guarded(error, [&]() -> gboolean {
     const c10::InferenceMode no_gradients;
+    const pc::OnThisThread alone;
     unwrap(preprocess).resize_samples(to_cpp(*frame), rgb);
     return TRUE;
   });

@@ -3,6 +3,7 @@
 
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
+#include <omp.h>
 
 #include <atomic>
 #include <exception>
@@ -34,7 +35,6 @@ void agree_on_threads() {
 }  // namespace
 
 bool occupies_threads(size_t count) {
-  at::internal::lazy_init_num_threads();
   const auto threads = static_cast<size_t>(at::get_num_threads());
   return threads > 1 && count > 1 && 2 * count >= threads && !at::in_parallel_region() &&
          has_our_openmp();
@@ -57,5 +57,10 @@ void for_each(size_t count, const std::function<void(size_t)>& work) {
   }
   if (error) std::rethrow_exception(error);
 }
+
+// Asking ATen, and not OpenMP, has it set up its number now, and not in a thread's first operator.
+OnThisThread::OnThisThread() : threads_(at::get_num_threads()) { omp_set_num_threads(1); }
+
+OnThisThread::~OnThisThread() { omp_set_num_threads(threads_); }
 
 }  // namespace patchcore

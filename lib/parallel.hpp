@@ -15,4 +15,17 @@ bool occupies_threads(size_t count);
 /// order, and returns when all are done. Of what they throw one is passed on.
 void for_each(size_t count, const std::function<void(size_t)>& work);
 
+/// While it lives, ATen's operators that its thread calls are done by that thread alone. Without it
+/// each thread that calls one gets as many threads for it as there are cores, and keeps them.
+class OnThisThread {
+ public:
+  OnThisThread();
+  ~OnThisThread();
+  OnThisThread(const OnThisThread&) = delete;
+  OnThisThread& operator=(const OnThisThread&) = delete;
+
+ private:
+  int threads_;  ///< that were its own before
+};
+
 }  // namespace patchcore

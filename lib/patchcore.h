@@ -215,7 +215,7 @@ PATCHCORE_API gboolean patchcore_preprocess_get_geometry(const PatchcorePreproce
                                                          GError** error);
 
 /* Writes geometry.width * geometry.height * 3 bytes of RGB to `rgb`, whatever the frame's format.
- */
+ * This and the like of it below work on the calling thread alone. */
 PATCHCORE_API gboolean patchcore_preprocess_resize(const PatchcorePreprocess* preprocess,
                                                    const PatchcoreImage* frame, guint8* rgb,
                                                    GError** error);

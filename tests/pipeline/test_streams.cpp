@@ -8,6 +8,8 @@
 
 #include <atomic>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <set>
 #include <thread>
@@ -350,6 +352,36 @@ START_TEST(no_more_frames_are_held_than_max_queued) {
 }
 END_TEST
 
+namespace {
+
+/// This process's threads of a name. Those that a library starts in a thread have its name.
+guint threads_named(const std::string& name) {
+  guint count = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::string its;
+    std::getline(std::ifstream(task.path() / "comm"), its);
+    count += its == name;
+  }
+  return count;
+}
+
+}  // namespace
+
+START_TEST(frames_are_prepared_by_the_thread_that_brings_them_alone) {
+  g_setenv("OMP_NUM_THREADS", "4", /*overwrite=*/TRUE);  // before LibTorch is there
+  FittedBank bank;
+  for (const char* format : {"GRAY8", "NV12", "P010_10LE", "RGBA64_LE"}) {
+    const std::string name = std::string("of") + format;  // a thread that waits for work keeps it
+    Pipeline camera("videotestsrc name=" + name +
+                    " ! video/x-raw,width=640,height=480,format=" + format +
+                    detector(bank.location) + " ! appsink sync=false max-buffers=1 name=out");
+    camera.set_state(GST_STATE_PLAYING);
+    camera.pull(10);
+    ck_assert_uint_eq(threads_named((name + ":src").substr(0, 15)), 1);
+  }
+}
+END_TEST
+
 START_TEST(a_pool_of_four_does_not_run_dry_while_eight_frames_are_held) {
   FittedBank bank;
   // Downstream offers a pool of four buffers, and lets nothing go before it has eight.
@@ -397,6 +429,7 @@ int main(int argc, char** argv) {
   tcase_add_test(tests, an_overloaded_live_stream_keeps_every_frame_and_marks_what_is_stale);
   tcase_add_test(tests, downstream_may_ask_for_another_size_while_frames_pass);
   tcase_add_test(tests, no_more_frames_are_held_than_max_queued);
+  tcase_add_test(tests, frames_are_prepared_by_the_thread_that_brings_them_alone);
   tcase_add_test(tests, a_pool_of_four_does_not_run_dry_while_eight_frames_are_held);
   suite_add_tcase(suite, tests);
   return run_suite(suite);
