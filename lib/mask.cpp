@@ -97,6 +97,10 @@ at::Tensor Mask::cells(const Rectangle& region, int64_t height, int64_t width) c
   return counted;
 }
 
+bool Mask::operator==(const Mask& other) const {
+  return size_ == other.size_ && cv::countNonZero(sums_ != other.sums_) == 0;
+}
+
 MaskKind parse_mask_kind(std::string_view text) {
   if (text == "focus") return MaskKind::Focus;
   if (text == "ignore") return MaskKind::Ignore;

@@ -43,6 +43,9 @@ class Mask {
   /// does. height x width bool.
   at::Tensor cells(const Rectangle& region, int64_t height, int64_t width) const;
 
+  /// Are these the same pixels of the same size?
+  bool operator==(const Mask& other) const;
+
  private:
   Size size_;
   cv::Mat1i sums_;  ///< of the pixels that count above and to the left, one row and column more

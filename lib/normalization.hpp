@@ -32,6 +32,9 @@ class Normalization {
     return threshold_ + u / (1 - std::abs(u)) * unit_;
   }
 
+  /// Raw values in steps from the median to the threshold: 0 at one, 1 at the other.
+  double relative(double raw) const { return 1 + (raw - threshold_) / unit_; }
+
  private:
   double threshold_, unit_;
 };

@@ -20,14 +20,44 @@ cv::Mat make_preview(const cv::Mat& image, int side) {
   return preview;
 }
 
+/// Who wants the images.
+struct Viewer {
+  const Backbone& backbone;
+  const Preprocess& preprocess;
+  Request pattern;
+
+  Viewer(const Detector& detector, const MaskPtr& mask)
+      : backbone(detector.backbone()), preprocess(detector.preprocess()) {
+    pattern.detector = &detector;
+    pattern.mask = mask.get();
+  }
+  Viewer(Fit& fit, const MaskPtr& mask) : backbone(fit.backbone()), preprocess(fit.preprocess()) {
+    pattern.fit = &fit;
+    pattern.mask = mask.get();
+  }
+};
+
+/// An image brought to a viewer's input.
+struct Input {
+  InputGeometry geometry;
+  std::vector<uint8_t> rgb;  ///< one of the two
+  std::vector<float> rgb_floats;
+
+  Input(const Preprocess& preprocess, const ImageView& view, const InputGeometry& its)
+      : geometry(its) {
+    const auto resize = [&](auto& values) {
+      values.resize(size_t{3} * static_cast<size_t>(its.input.width) *
+                    static_cast<size_t>(its.input.height));
+      preprocess.resize(view, values.data());
+    };
+    preprocess.wants_floats() ? resize(rgb_floats) : resize(rgb);
+  }
+};
+
 class Batch {
  public:
-  /// `pattern`: who wants the images.
-  Batch(const Backbone& backbone, const Preprocess& preprocess, Request pattern, const Sink& sink,
-        int size, int preview_side = 0)
-      : backbone_(backbone),
-        preprocess_(preprocess),
-        pattern_(std::move(pattern)),
+  Batch(std::vector<Viewer> viewers, const SinkOfSeveral& sink, int size, int preview_side = 0)
+      : viewers_(std::move(viewers)),
         sink_(sink),
         size_(static_cast<size_t>(size)),
         preview_side_(preview_side) {}
@@ -35,7 +65,7 @@ class Batch {
   void run(std::span<const ImageFile> files) {
     for (const ImageFile& file : files) {
       Waiting next = prepare(file);
-      if (!waiting_.empty() && waiting_.front().geometry.input != next.geometry.input) flush();
+      if (!waiting_.empty() && !waiting_.front().has_sizes_of(next)) flush();
       waiting_.push_back(std::move(next));
       if (waiting_.size() == size_) flush();
     }
@@ -46,59 +76,67 @@ class Batch {
   struct Waiting {
     const ImageFile* file;
     Size size;
-    InputGeometry geometry;
-    std::vector<uint8_t> rgb;  ///< one of the two
-    std::vector<float> rgb_floats;
     cv::Mat preview;
+    std::vector<Input> inputs;  ///< a viewer each
+
+    bool has_sizes_of(const Waiting& other) const {
+      return std::equal(
+          inputs.begin(), inputs.end(), other.inputs.begin(),
+          [](const Input& a, const Input& b) { return a.geometry.input == b.geometry.input; });
+    }
   };
 
   Waiting prepare(const ImageFile& file) const {
     const cv::Mat image = read_rgb(file.path);
-    Waiting next{
-        &file, {image.cols, image.rows},          geometry(file, {image.cols, image.rows}), {},
-        {},    make_preview(image, preview_side_)};
-    const Size input = next.geometry.input;
+    const Size size{image.cols, image.rows};
     const ImageView view{image.data, image.cols, image.rows,
                          static_cast<std::ptrdiff_t>(image.step)};
-    const auto resize = [&](auto& values) {
-      values.resize(size_t{3} * static_cast<size_t>(input.width) *
-                    static_cast<size_t>(input.height));
-      preprocess_.resize(view, values.data());
-    };
-    preprocess_.wants_floats() ? resize(next.rgb_floats) : resize(next.rgb);
+    Waiting next{&file, size, make_preview(image, preview_side_), {}};
+    for (const Viewer& viewer : viewers_)
+      next.inputs.emplace_back(viewer.preprocess, view, geometry(viewer, file, size));
     return next;
   }
 
-  InputGeometry geometry(const ImageFile& file, Size size) const {
+  static InputGeometry geometry(const Viewer& viewer, const ImageFile& file, Size size) {
     try {
-      if (pattern_.mask) pattern_.mask->check(size);
-      return preprocess_.geometry(size);
+      if (viewer.pattern.mask) viewer.pattern.mask->check(size);
+      return viewer.preprocess.geometry(size);
     } catch (const Error& error) {
       // Of this image, not of the command line: others may fit.
       throw Error(ErrorCode::Failed, "\"" + file.path.string() + "\": " + error.what());
     }
   }
 
-  void flush() {
-    if (waiting_.empty()) return;
-    std::vector<Request> requests(waiting_.size(), pattern_);
+  /// What a viewer makes of those that wait.
+  std::vector<Request> infer_for(size_t viewer) const {
+    std::vector<Request> requests(waiting_.size(), viewers_[viewer].pattern);
     for (size_t i = 0; i < requests.size(); ++i) {
-      const Waiting& one = waiting_[i];
+      const Input& one = waiting_[i].inputs[viewer];
       requests[i].rgb = one.rgb.empty() ? nullptr : one.rgb.data();
       requests[i].rgb_floats = one.rgb_floats.empty() ? nullptr : one.rgb_floats.data();
       requests[i].region = one.geometry.region;
     }
-    infer(backbone_, waiting_.front().geometry.input, requests);
-    for (size_t i = 0; i < requests.size(); ++i)
-      sink_({*waiting_[i].file, waiting_[i].size, waiting_[i].geometry,
-             std::move(requests[i].result), std::move(waiting_[i].preview)});
+    infer(viewers_[viewer].backbone, waiting_.front().inputs[viewer].geometry.input, requests);
+    return requests;
+  }
+
+  void flush() {
+    if (waiting_.empty()) return;
+    std::vector<std::vector<Request>> done;
+    for (size_t v = 0; v < viewers_.size(); ++v) done.push_back(infer_for(v));
+    for (size_t i = 0; i < waiting_.size(); ++i) {
+      const Waiting& image = waiting_[i];
+      std::vector<Processed> seen;
+      for (size_t v = 0; v < viewers_.size(); ++v)
+        seen.push_back({*image.file, image.size, image.inputs[v].geometry,
+                        std::move(done[v][i].result), image.preview, &viewers_[v].preprocess});
+      sink_(seen);
+    }
     waiting_.clear();
   }
 
-  const Backbone& backbone_;
-  const Preprocess& preprocess_;
-  const Request pattern_;
-  const Sink& sink_;
+  const std::vector<Viewer> viewers_;
+  const SinkOfSeveral& sink_;
   const size_t size_;
   const int preview_side_;
   std::vector<Waiting> waiting_;
@@ -106,21 +144,18 @@ class Batch {
 
 }  // namespace
 
-void score_images(const Detector& detector, const MaskPtr& mask, std::span<const ImageFile> files,
-                  const Sink& sink, int batch_size, int preview_side) {
-  Request pattern;
-  pattern.mask = mask.get();
-  pattern.detector = &detector;
-  Batch(detector.backbone(), detector.preprocess(), pattern, sink, batch_size, preview_side)
-      .run(files);
+void score_images(std::span<const std::unique_ptr<const Detector>> detectors, const MaskPtr& mask,
+                  std::span<const ImageFile> files, const SinkOfSeveral& sink, int batch_size,
+                  int preview_side) {
+  std::vector<Viewer> viewers;
+  for (const auto& detector : detectors) viewers.emplace_back(*detector, mask);
+  Batch(std::move(viewers), sink, batch_size, preview_side).run(files);
 }
 
 void fit_images(Fit& fit, const MaskPtr& mask, std::span<const ImageFile> files, const Sink& sink,
                 int batch_size) {
-  Request pattern;
-  pattern.mask = mask.get();
-  pattern.fit = &fit;
-  Batch(fit.backbone(), fit.preprocess(), pattern, sink, batch_size).run(files);
+  const SinkOfSeveral only = [&](std::span<Processed> seen) { sink(seen.front()); };
+  Batch({Viewer(fit, mask)}, only, batch_size).run(files);
 }
 
 }  // namespace patchcore::cli

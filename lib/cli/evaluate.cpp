@@ -95,19 +95,18 @@ void print_json(const EvaluationResult& result) {
 void run(const EvaluateCommand& command) {
   if (!command.report.empty()) check_writable(command.report);
   const Dataset dataset = list_dataset(command.dataset);
-  const auto detector = open_detector(command.bank);
+  const Ensemble ensemble = open_ensemble(command.bank);
 
-  Gallery gallery(command.gallery, detector->bank().calibration);
+  Gallery gallery(command.gallery, ensemble.calibration());
   EvaluationOptions options{command.bootstrap, parse_pixel_geometry(command.geometry)};
   if (!command.report.empty()) options.gallery = &gallery;
-  options.mask = open_mask(command.bank.mask, command.bank.bank, command.bank.bank_name);
-  const EvaluationResult result = Evaluation(*detector, dataset, options).run();
+  const EvaluationResult result = Evaluation(ensemble, dataset, options).run();
 
   for (const std::string& note : result.notes)
     std::cerr << "patchcore: " << quoted(command.dataset) << ": " << note << '\n';
   if (!command.report.empty())
-    write_report(command.report, {command.dataset, command.bank.bank, command.geometry,
-                                  command.bootstrap, detector->bank(), result, gallery});
+    write_report(command.report,
+                 {command.dataset, command.geometry, command.bootstrap, ensemble, result, gallery});
   command.json ? print_json(result) : print_table(result);
   finish_output();
 }

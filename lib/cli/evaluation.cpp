@@ -16,12 +16,12 @@ void Evaluation::Tally::add(const Tally& other) {
   resamples.add(other.resamples);
 }
 
-Evaluation::Evaluation(const Detector& detector, const Dataset& dataset,
+Evaluation::Evaluation(const Ensemble& ensemble, const Dataset& dataset,
                        const EvaluationOptions& options)
-    : detector_(detector),
+    : ensemble_(ensemble),
       dataset_(dataset),
       options_(options),
-      threshold_(threshold_of(detector.bank().calibration)) {}
+      threshold_(threshold_of(ensemble.calibration())) {}
 
 EvaluationResult Evaluation::run() {
   EvaluationResult result;
@@ -47,8 +47,7 @@ Evaluation::Tally Evaluation::see(const TestGroup& group, uint32_t number) {
     see(image, group, group.masks.empty() ? cv::Mat() : read_grey(group.masks[index]), tally);
     progress_.show("Scoring", static_cast<double>(++done_) / static_cast<double>(total));
   };
-  score_images(detector_, options_.mask, group.images, sink, kDefaultBatchSize,
-               options_.gallery ? Gallery::kSide : 0);
+  ensemble_.score(group.images, sink, options_.gallery ? Gallery::kSide : 0);
   return tally;
 }
 
@@ -57,7 +56,7 @@ void Evaluation::see(const Processed& image, const TestGroup& group, const cv::M
   tally.scores.push_back(image.result.score);
   if (dataset_.has_masks) {
     const ComparedPixels pixels =
-        compare_pixels(image, mask, detector_.preprocess(), options_.geometry, options_.mask);
+        compare_pixels(image, mask, *image.preprocess, options_.geometry, ensemble_.mask());
     CoarsePixels coarse;
     count_pixels(pixels, coarse);
     count_pixels(pixels, tally.pixels);

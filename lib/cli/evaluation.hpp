@@ -5,10 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "batch.hpp"
 #include "bootstrap.hpp"
 #include "dataset.hpp"
-#include "detector.hpp"
+#include "ensemble.hpp"
 #include "gallery.hpp"
 #include "metrics.hpp"
 #include "pixel_resamples.hpp"
@@ -35,7 +34,6 @@ struct EvaluationOptions {
   BootstrapOptions bootstrap;
   PixelGeometry geometry = PixelGeometry::Mask;
   Gallery* gallery = nullptr;  ///< to show the images to, if any
-  MaskPtr mask = nullptr;      ///< nullptr: all of the images counts
 };
 
 struct EvaluationResult {
@@ -48,10 +46,10 @@ struct EvaluationResult {
 /// The calibrated threshold of the raw score.
 std::optional<double> threshold_of(const Calibration& calibration);
 
-/// Scores a data set, each image once. Throws what score_images and reading a mask throw.
+/// Scores a data set, each image once. Throws what Ensemble::score() and reading a mask throw.
 class Evaluation {
  public:
-  Evaluation(const Detector& detector, const Dataset& dataset, const EvaluationOptions& options);
+  Evaluation(const Ensemble& ensemble, const Dataset& dataset, const EvaluationOptions& options);
 
   EvaluationResult run();
 
@@ -71,7 +69,7 @@ class Evaluation {
   Metrics compare(const std::string& name, const Tally& good, const Tally& defective) const;
   std::vector<std::string> notes(const Metrics& all) const;
 
-  const Detector& detector_;
+  const Ensemble& ensemble_;
   const Dataset& dataset_;
   const EvaluationOptions options_;
   const std::optional<double> threshold_;

@@ -54,6 +54,27 @@ Settings set(Settings settings, const std::string& text) {
   return settings;
 }
 
+/// A bank's file and its name there.
+struct Choice {
+  std::string file, name;
+};
+
+std::vector<Choice> choices(const BankOptions& options) {
+  const std::vector<std::string>&files = options.files, &names = options.names;
+  std::vector<Choice> chosen;
+  if (files.size() == 1 && !names.empty()) {
+    for (const std::string& name : names) chosen.push_back({files.front(), name});
+  } else if (names.empty() || names.size() == files.size()) {
+    for (size_t i = 0; i < files.size(); ++i)
+      chosen.push_back({files[i], names.empty() ? "" : names[i]});
+  } else {
+    throw Error(ErrorCode::InvalidArgument,
+                "Of several --bank each has one --bank-name, or none has; here are " +
+                    std::to_string(files.size()) + " and " + std::to_string(names.size()) + ".");
+  }
+  return chosen;
+}
+
 std::shared_ptr<const Backbone> backbone_of(const MemoryBank& bank, const BankOptions& options) {
   const auto wanted = backbone_options_for(bank, options.weights, options.device.device,
                                            parse_precision(options.device.precision));
@@ -64,7 +85,7 @@ std::shared_ptr<const Backbone> backbone_of(const MemoryBank& bank, const BankOp
                       !runs_its_file(wanted.name);
     if (hint)
       throw Error(error.code(),
-                  "The weights that " + quoted(options.bank) +
+                  "The weights that " + quoted(bank.origin) +
                       " was made with are gone, name them with --weights: " + error.what());
     throw;
   }
@@ -109,17 +130,29 @@ void add_network_options(CLI::App& command, NetworkOptions& options) {
   add_device_options(command, options.device);
 }
 
-CLI::Option& add_bank_name(CLI::App& command, std::string& name, const std::string& help) {
-  return *command.add_option("--bank-name", name, help)
+template <typename Names>
+CLI::Option& add_bank_name(CLI::App& command, Names& names, const std::string& help) {
+  return *command.add_option("--bank-name", names, help)
               ->check(parsed_by(check_bank_name))
+              ->allow_extra_args(false)
               ->type_name("NAME");
 }
 
+template CLI::Option& add_bank_name(CLI::App&, std::string&, const std::string&);
+
 void add_bank_options(CLI::App& command, BankOptions& options) {
-  command.add_option("--bank", options.bank, "The bank, from patchcore fit")
+  command
+      .add_option(
+          "--bank", options.files,
+          "The bank, from patchcore fit; repeated: several, of which the one counts that an "
+          "image stands out to most")
       ->required()
+      ->allow_extra_args(false)
       ->type_name("FILE");
-  add_bank_name(command, options.bank_name, "Which one, of a file that holds several");
+  add_bank_name(
+      command, options.names,
+      "Which one, of a file that holds several; repeated: several of them, or one of each "
+      "--bank");
   command
       .add_option("--weights", options.weights,
                   "The network's weights [where they were for the fit]")
@@ -172,8 +205,8 @@ std::shared_ptr<const Backbone> open_network(const NetworkOptions& options) {
   return backbone;
 }
 
-std::shared_ptr<const Mask> open_mask(const MaskOptions& options, const std::string& bank,
-                                      const std::string& bank_name) {
+MaskPtr open_mask(const MaskOptions& options, const std::string& bank,
+                  const std::string& bank_name) {
   try {
     return options.file.empty() ? Mask::beside(bank, bank_name)
                                 : Mask::load(options.file, parse_mask_kind(options.kind));
@@ -184,22 +217,46 @@ std::shared_ptr<const Mask> open_mask(const MaskOptions& options, const std::str
   }
 }
 
-std::unique_ptr<const Detector> open_detector(const BankOptions& options) {
-  parse_device(options.device.device);  // first: it is the command line's fault, no file's
-  auto bank = std::make_shared<const MemoryBank>(MemoryBank::load(options.bank, options.bank_name));
+namespace {
+
+std::unique_ptr<const Detector> open_detector(const Choice& choice, const BankOptions& options) {
+  auto bank = std::make_shared<const MemoryBank>(MemoryBank::load(choice.file, choice.name));
   try {
     auto backbone = backbone_of(*bank, options);
     return std::make_unique<const Detector>(std::move(backbone), std::move(bank));
   } catch (const Error& error) {
     if (error.code() == ErrorCode::Incompatible)
-      throw Error(error.code(), quoted(options.bank) + " doesn't fit the weights" +
+      throw Error(error.code(), quoted(choice.file) + " doesn't fit the weights" +
                                     (options.weights.empty() ? "" : " " + quoted(options.weights)) +
                                     ": " + error.what());
     if (error.code() == ErrorCode::InvalidArgument)
-      throw Error(ErrorCode::Incompatible,
-                  quoted(options.bank) + " can't be used: " + error.what());
+      throw Error(ErrorCode::Incompatible, quoted(choice.file) + " can't be used: " + error.what());
     throw;
   }
+}
+
+/// What lies beside the banks must be the same, as one picture has one truth.
+MaskPtr open_mask(const MaskOptions& options, const std::vector<Choice>& chosen) {
+  const MaskPtr mask = open_mask(options, chosen.front().file, chosen.front().name);
+  if (!options.file.empty()) return mask;
+  for (const Choice& choice : chosen) {
+    const MaskPtr other = open_mask(options, choice.file, choice.name);
+    if (!mask != !other || (mask && !(*mask == *other)))
+      throw Error(ErrorCode::Incompatible,
+                  "The masks beside the banks are not the same; --mask "
+                  "names one for all of them.");
+  }
+  return mask;
+}
+
+}  // namespace
+
+Ensemble open_ensemble(const BankOptions& options) {
+  parse_device(options.device.device);  // first: it is the command line's fault, no file's
+  const std::vector<Choice> chosen = choices(options);
+  std::vector<std::unique_ptr<const Detector>> detectors;
+  for (const Choice& choice : chosen) detectors.push_back(open_detector(choice, options));
+  return {std::move(detectors), open_mask(options.mask, chosen)};
 }
 
 }  // namespace patchcore::cli

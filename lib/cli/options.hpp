@@ -5,8 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "detector.hpp"
-#include "mask.hpp"
+#include "ensemble.hpp"
 
 namespace CLI {
 class App;
@@ -40,11 +39,11 @@ struct MaskOptions {
   std::string kind = "focus";
 };
 
-/// The choice of a bank that exists: score and evaluate.
+/// The choice of banks that exist: score and evaluate.
 struct BankOptions {
-  std::string bank;
-  std::string bank_name;  ///< empty: the bank without a name
-  std::string weights;    ///< empty: where the bank says that they were
+  std::vector<std::string> files;
+  std::vector<std::string> names;  ///< of each file's, or several of one; empty: without a name
+  std::string weights;             ///< empty: where the bank says that they were
   MaskOptions mask;
   DeviceOptions device;
 };
@@ -54,8 +53,10 @@ void add_network_options(CLI::App& command, NetworkOptions& options);
 void add_bank_options(CLI::App& command, BankOptions& options);
 void add_mask_options(CLI::App& command, MaskOptions& options);
 
-/// --bank-name, for a file that holds several banks, with this help.
-CLI::Option& add_bank_name(CLI::App& command, std::string& name, const std::string& help);
+/// --bank-name, for a file that holds several banks, with this help. Names: std::string, or a list
+/// of them.
+template <typename Names>
+CLI::Option& add_bank_name(CLI::App& command, Names& names, const std::string& help);
 
 /// Throws Error: InvalidArgument where an option makes no sense, and what Backbone::get throws.
 Settings make_settings(const NetworkOptions& options);
@@ -65,13 +66,13 @@ std::shared_ptr<const Backbone> open_network(const NetworkOptions& options);
 /// settings' sizes.
 Size check_sizes(const Settings& settings, const Backbone& backbone);
 
-/// Loads bank and network. Throws Error, never InvalidArgument for what a file holds, and always
-/// naming the file: NotFound, OpenRead, Incompatible.
-std::unique_ptr<const Detector> open_detector(const BankOptions& options);
+/// Loads banks, networks and mask. Throws Error: InvalidArgument where names and files don't go
+/// together, never for what a file holds; NotFound, OpenRead, Incompatible, which name the file.
+Ensemble open_ensemble(const BankOptions& options);
 
 /// nullptr: all counts. Throws what Mask::load() and Mask::beside() throw.
-std::shared_ptr<const Mask> open_mask(const MaskOptions& options, const std::string& bank,
-                                      const std::string& bank_name);
+MaskPtr open_mask(const MaskOptions& options, const std::string& bank,
+                  const std::string& bank_name);
 
 /// A file's name as messages show it.
 std::string quoted(const std::string& file);

@@ -42,7 +42,7 @@ std::string notes(const std::vector<std::string>& notes) {
 
 std::string scores_section(const ReportContent& content) {
   const EvaluationResult& result = content.result;
-  const auto threshold = threshold_of(content.bank.calibration);
+  const auto threshold = threshold_of(content.ensemble.calibration());
   std::string section = "<section id=\"scores\">\n<h2>Scores</h2>\n<figure class=\"plot\">\n" +
                         histogram_plot(result.good, result.defective, threshold) + "</figure>\n";
   if (!result.good.empty() && !result.defective.empty()) {
@@ -87,7 +87,7 @@ std::string gallery_section(const std::string& id, const std::string& heading,
 }
 
 std::string galleries(const ReportContent& content) {
-  const auto threshold = threshold_of(content.bank.calibration);
+  const auto threshold = threshold_of(content.ensemble.calibration());
   const std::string colours =
       threshold ? " Colours: blue is normal, green is at the pixel threshold, red is far above it."
                 : " Colours: each map from its least value, blue, to its largest, red.";
@@ -104,21 +104,26 @@ std::string fact(const std::string& name, const std::string& value) {
   return "<dt>" + html_text(name) + "</dt><dd>" + html_text(value) + "</dd>\n";
 }
 
-std::string facts_section(const ReportContent& content) {
-  const MemoryBank& bank = content.bank;
+std::string facts_of(const MemoryBank& bank) {
   const Calibration& calibration = bank.calibration;
+  std::string facts =
+      fact("bank", bank.origin) + fact("bank id", bank.id) +
+      fact("rows", std::to_string(bank.size()) + " x " + std::to_string(bank.width())) +
+      fact("fitted on", bank.frames ? std::to_string(bank.frames) + " images" : "unknown") +
+      fact("threshold", calibration.valid() ? digits(calibration.threshold) : "none");
+  if (calibration.valid())
+    facts += fact("found by", calibration.method) +
+             fact("pixel threshold", digits(calibration.pixel_threshold));
+  facts += fact("weights", bank.weights_id) + fact("precision", bank.precision);
+  for (const auto& [name, value] : bank.settings.to_metadata()) facts += fact(name, value);
+  return facts;
+}
+
+std::string facts_section(const ReportContent& content) {
   std::string section =
       "<section id=\"bank\">\n<h2>How it was measured</h2>\n<dl class=\"facts\">\n";
-  section += fact("data set", content.dataset) + fact("bank", content.bank_file) +
-             fact("bank id", bank.id) +
-             fact("rows", std::to_string(bank.size()) + " x " + std::to_string(bank.width())) +
-             fact("fitted on", bank.frames ? std::to_string(bank.frames) + " images" : "unknown") +
-             fact("threshold", calibration.valid() ? digits(calibration.threshold) : "none");
-  if (calibration.valid())
-    section += fact("found by", calibration.method) +
-               fact("pixel threshold", digits(calibration.pixel_threshold));
-  section += fact("weights", bank.weights_id) + fact("precision", bank.precision);
-  for (const auto& [name, value] : bank.settings.to_metadata()) section += fact(name, value);
+  section += fact("data set", content.dataset);
+  for (const auto& detector : content.ensemble.detectors()) section += facts_of(detector->bank());
   section +=
       fact("pixel geometry", content.geometry) +
       fact("intervals", content.bootstrap.resamples == 0
@@ -129,14 +134,23 @@ std::string facts_section(const ReportContent& content) {
   return section + "</dl>\n</section>\n";
 }
 
+/// What they were made with, one after the other.
+std::string kinds_of(const Ensemble& ensemble) {
+  std::string kinds;
+  for (const auto& detector : ensemble.detectors()) {
+    const Settings& settings = detector->settings();
+    kinds += (kinds.empty() ? "" : "; ") + settings.backbone + ", preset " + nick(settings.preset);
+  }
+  return kinds;
+}
+
 std::string make_report(const ReportContent& content) {
   const std::string name = html_text(name_of(content.dataset));
   const Metrics& all = content.result.all;
   return head("Anomaly detection on " + name) + "<header>\n<h1>Anomaly detection on <bdi>" + name +
          "</bdi></h1>\n<p class=\"quiet\">" + std::to_string(all.images - all.defects) +
          " good and " + std::to_string(all.defects) + " defective images, " +
-         html_text(content.bank.settings.backbone) + ", preset " +
-         nick(content.bank.settings.preset) + "</p>\n</header>\n<main>\n" +
+         html_text(kinds_of(content.ensemble)) + "</p>\n</header>\n<main>\n" +
          notes(content.result.notes) + key_figures(all) + metrics_section(content.result) +
          scores_section(content) + galleries(content) + facts_section(content) +
          "</main>\n</body>\n</html>\n";

@@ -4,19 +4,18 @@
 #include <filesystem>
 #include <string>
 
+#include "ensemble.hpp"
 #include "evaluation.hpp"
 #include "gallery.hpp"
-#include "memory_bank.hpp"
 
 namespace patchcore::cli {
 
 /// What a report tells of.
 struct ReportContent {
-  std::string dataset;  ///< as it was named
-  std::string bank_file;
+  std::string dataset;   ///< as it was named
   std::string geometry;  ///< of the pixel metrics, as it was named
   BootstrapOptions bootstrap;
-  const MemoryBank& bank;
+  const Ensemble& ensemble;
   const EvaluationResult& result;
   const Gallery& gallery;
 };

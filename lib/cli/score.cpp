@@ -5,7 +5,6 @@
 #include <iostream>
 #include <map>
 
-#include "batch.hpp"
 #include "commands.hpp"
 #include "options.hpp"
 #include "output.hpp"
@@ -46,9 +45,9 @@ void print_text(const Processed& image, const Calibration& calibration) {
 
 void run(const ScoreCommand& command) {
   if (!command.maps.empty()) check_writable(command.maps);
-  const auto detector = open_detector(command.bank);
+  const Ensemble ensemble = open_ensemble(command.bank);
   const auto files = require_images(command.images);
-  const Calibration& calibration = detector->bank().calibration;
+  const Calibration& calibration = ensemble.calibration();
 
   std::map<std::string, at::Tensor> maps;
   Progress progress;
@@ -59,8 +58,7 @@ void run(const ScoreCommand& command) {
     if (!command.maps.empty()) maps.emplace(image.file.name, image.result.map);
     if (!quiet) progress.show("Scoring", ++done / static_cast<double>(files.size()));
   };
-  score_images(*detector, open_mask(command.bank.mask, command.bank.bank, command.bank.bank_name),
-               files, show);
+  ensemble.score(files, show);
   progress.clear();
   finish_output();
   if (!command.maps.empty()) write_safetensors(command.maps, {}, maps);
