@@ -10,7 +10,7 @@
 #include "commands.hpp"
 #include "memory_bank.hpp"
 #include "nearest_neighbour.hpp"
-#include "options.hpp"
+#include "opening.hpp"
 #include "output.hpp"
 #include "patch_embedding.hpp"
 #include "safetensors.hpp"

@@ -6,7 +6,7 @@
 #include "commands.hpp"
 #include "evaluation.hpp"
 #include "html.hpp"
-#include "options.hpp"
+#include "opening.hpp"
 #include "output.hpp"
 #include "report.hpp"
 

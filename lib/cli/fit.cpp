@@ -12,7 +12,7 @@
 #include "batch.hpp"
 #include "commands.hpp"
 #include "confidence.hpp"
-#include "options.hpp"
+#include "opening.hpp"
 #include "output.hpp"
 #include "progress.hpp"
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "ensemble.hpp"
+#include "backbone.hpp"
+#include "image.hpp"
+#include "settings.hpp"
 
 namespace CLI {
 class App;
@@ -58,21 +59,12 @@ void add_mask_options(CLI::App& command, MaskOptions& options);
 template <typename Names>
 CLI::Option& add_bank_name(CLI::App& command, Names& names, const std::string& help);
 
-/// Throws Error: InvalidArgument where an option makes no sense, and what Backbone::get throws.
+/// Throws Error(InvalidArgument) where an option makes no sense.
 Settings make_settings(const NetworkOptions& options);
-std::shared_ptr<const Backbone> open_network(const NetworkOptions& options);
 
 /// What a square frame becomes. Throws Error(InvalidArgument) where no frame can be brought to the
 /// settings' sizes.
 Size check_sizes(const Settings& settings, const Backbone& backbone);
-
-/// Loads banks, networks and mask. Throws Error: InvalidArgument where names and files don't go
-/// together, never for what a file holds; NotFound, OpenRead, Incompatible, which name the file.
-Ensemble open_ensemble(const BankOptions& options);
-
-/// nullptr: all counts. Throws what Mask::load() and Mask::beside() throw.
-MaskPtr open_mask(const MaskOptions& options, const std::string& bank,
-                  const std::string& bank_name);
 
 /// A file's name as messages show it.
 std::string quoted(const std::string& file);

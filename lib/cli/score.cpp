@@ -6,7 +6,7 @@
 #include <map>
 
 #include "commands.hpp"
-#include "options.hpp"
+#include "opening.hpp"
 #include "output.hpp"
 #include "progress.hpp"
 #include "safetensors.hpp"
