@@ -19,4 +19,4 @@ def run(tests, subject):
             print(f"ok {number} - {test.__name__}", flush=True)
         except Exception:
             print(f"not ok {number} - {test.__name__}", flush=True)
-            print("".join(f"# {line}\n" for line in traceback.format_exc().splitlines()), flush=True)
+            traceback.print_exc()  # Meson shows what is on standard error where a test fails

@@ -195,8 +195,10 @@ def json_tcp_tells_whoever_connects(shop):
     camera = "videotestsrc is-live=true ! video/x-raw,width=320,height=180,framerate=25/1"
     with shop.started(shop.pipelines / "json-tcp", shop.bank, str(port), SOURCE=camera):
         with connected(port) as client, client.makefile(encoding="utf-8") as text:
+            # It is live: a machine that is too slow leaves frames between them unscored.
+            scored = (line for line in text if json.loads(line)["results"][0]["state"] == "scored")
             for _ in range(5):
-                assert json.loads(next(text))["results"][0]["state"] == "scored"
+                next(scored)
 
 
 def parts_looks_at_what_a_detector_found(shop):
