@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "report.hpp"
 
+#include <set>
+
 #include "atomic_file.hpp"
 #include "html.hpp"
 #include "output.hpp"
@@ -134,14 +136,15 @@ std::string facts_section(const ReportContent& content) {
   return section + "</dl>\n</section>\n";
 }
 
-/// What they were made with, one after the other.
+/// What they were made with, each kind once.
 std::string kinds_of(const Ensemble& ensemble) {
-  std::string kinds;
-  for (const auto& detector : ensemble.detectors()) {
-    const Settings& settings = detector->settings();
-    kinds += (kinds.empty() ? "" : "; ") + settings.backbone + ", preset " + nick(settings.preset);
-  }
-  return kinds;
+  std::set<std::string> kinds;
+  for (const auto& detector : ensemble.detectors())
+    kinds.insert(detector->settings().backbone + ", preset " + nick(detector->settings().preset));
+  const size_t banks = ensemble.detectors().size();
+  std::string text = banks > 1 ? std::to_string(banks) + " banks" : "";
+  for (const std::string& kind : kinds) text += (text.empty() ? "" : ", ") + kind;
+  return text;
 }
 
 std::string make_report(const ReportContent& content) {

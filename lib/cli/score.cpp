@@ -76,7 +76,9 @@ void add_score(CLI::App& app) {
   score
       .add_option("--maps", command->maps,
                   "Also write the anomaly maps: a float32 tensor H x W an image, named by its path "
-                  "below DIR, at the network's input size, in the score's raw units")
+                  "below DIR, at the network's input size, in the score's raw units; of several "
+                  "banks in pixel "
+                  "thresholds, at the largest size")
       ->type_name("FILE.safetensors");
   score.add_flag("--json", command->json,
                  "A JSON object a line: file, score, normalized_score, anomalous; the last two are "
